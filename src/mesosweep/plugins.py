@@ -136,8 +136,8 @@ class Registry:
 
     @cached_property
     def _found(self) -> dict[str, dict[str, list[EntryPoint]]]:
-        points: Iterable[EntryPoint] = tuple(entry_points()) if self._given is None else self._given
         table: dict[str, dict[str, list[EntryPoint]]] = {kind.group: {} for kind in KINDS}
+        points = self._given if self._given is not None else _installed()
         for point in points:
             if point.group in table:
                 same = table[point.group].setdefault(point.name, [])
@@ -223,6 +223,11 @@ def _checked(kind: Kind[T], name: str, plugin: Any, distribution: str) -> T:
         reason = f"it calls itself '{named}', its entry point says '{name}'"
         raise PluginBroken(kind.word, name, distribution, reason)
     return plugin  # type: ignore[no-any-return]  # checked above; factories are Callable
+
+
+def _installed() -> tuple[EntryPoint, ...]:
+    everything = entry_points()
+    return tuple(point for kind in KINDS for point in everything.select(group=kind.group))
 
 
 def _dist(point: EntryPoint) -> str:

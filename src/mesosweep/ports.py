@@ -150,9 +150,13 @@ class Ground(Protocol):
     """Where one stage is trained and judged. Training may differ from the reference."""
 
     def training_envs(self, n_envs: int, *, seed: int) -> VecEnv:
-        """Open the training VecEnv. Settings of a running one change by
-        `env.env_method("change_setting", name, value)`; its whole state is read and
-        restored by `env.env_method("snapshot")[0]` and `env.env_method("restore", state)`."""
+        """Open the training VecEnv.
+
+        Settings of a running one change by `env.env_method("change_setting", name, value)`;
+        its whole state, random numbers included, is read by `env.env_method("snapshot")[0]`
+        (a flat mapping of names to NumPy arrays) and put back by
+        `env.env_method("restore", state)`.
+        """
 
     def play(self, policy: Policy, seeds: Sequence[int]) -> tuple[Episode, ...]:
         """Play one episode per seed on the reference env, side by side."""
@@ -179,8 +183,8 @@ class Lesson:
     """Environment steps between periodic checkpoints."""
     parent: Path | None
     """Policy zip of the bundle to start from, or None."""
-    checkpoint_dir: Path
-    """Where periodic checkpoints are written, and found again after an interruption."""
+    resume: Path | None = None
+    """Folder of a whole periodic checkpoint to go on from; the caller has verified it."""
     device: str = "cpu"
     trust: bool = False
     ramp_end: float | None = None
@@ -194,13 +198,18 @@ class Observer(Protocol):
         """Judge the policy on the select block; the trainer waits for the answer."""
 
     def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
-        """Publish the policy that was just judged best. `save(policy.zip)` writes its parts."""
+        """Publish the policy that was just judged best. `save(path)` writes the policy zip
+        at `path` and its other parts beside it, named after its stem.
+        """
+
+    def checkpoint(self, save: Callable[[Path], None], *, step: int) -> None:
+        """Publish a periodic checkpoint. `save(folder)` writes its parts into an empty folder."""
 
     def stepped(self, step: int, values: Mapping[str, float]) -> None:
         """Tell where training stands, with the learner's own numbers (learning_rate, …)."""
 
     def should_stop(self) -> bool:
-        """Whether to write a periodic checkpoint now and raise `Interrupted`."""
+        """Whether to call `checkpoint` now and raise `Interrupted`."""
 
 
 class Learner(Protocol):
@@ -209,8 +218,8 @@ class Learner(Protocol):
     def train(self, lesson: Lesson, ground: Ground, observer: Observer) -> int:
         """Train to `lesson.timesteps` exactly and return the steps trained in all.
 
-        Goes on from `lesson.checkpoint_dir` when it holds a whole checkpoint. Raises
-        `Interrupted` after a checkpoint when the observer asks to stop, and
+        Goes on from `lesson.resume` if there is one, exactly as if never interrupted.
+        Raises `Interrupted` after a checkpoint when the observer asks to stop, and
         `FloatingPointError` when the numbers stop being numbers.
         """
 
