@@ -271,6 +271,9 @@ class Backend(Protocol):
     def cancel(self, job: JobRef) -> None:
         """Stop the job's trials so that they can go on later. Idempotent."""
 
+    def wait(self, job: JobRef, clock: Clock) -> None:
+        """Return when `poll` may have news, at the latest after the backend's own pause."""
+
 
 class Sampler(Protocol):
     """What to try next. Stateless: the whole history in, advice out."""
@@ -312,6 +315,9 @@ class TrialRunner(Protocol):
     def capacity(self, study: Study) -> int:
         """Return how many more trials may start now."""
 
+    def wait(self, study: Study, clock: Clock) -> None:
+        """Return when a worker may have ended, at the latest after a short pause."""
+
     def stop(self, study: Study, *, gently: bool) -> None:
         """End all workers. Gently: they write a checkpoint first, within 10 s."""
 
@@ -342,6 +348,9 @@ class Store(Protocol):
 
     def save(self, sweep_key: str, state: SweepState, *, replacing: str | None) -> str:
         """Replace version `replacing`; raises StoreConflict when it is not the latest."""
+
+    def set_aside(self, sweep_key: str) -> None:
+        """Move what `load` would return out of the way, whole or damaged, losing nothing."""
 
 
 class Reporter(Protocol):

@@ -53,7 +53,7 @@ class SweepPlan:
     load: Checkpoint | None = None
     """Where the first stage starts from, if not from scratch."""
     first_attempt: int = 0
-    """The attempt that a fresh sweep takes."""
+    """An attempt that no stage folder has used yet; what a fresh sweep takes."""
     resume: bool = True
     select_by: SelectBy = "panel_mean_reward"
     handoff: CheckpointKind = "best"

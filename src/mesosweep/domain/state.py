@@ -24,6 +24,10 @@ class StageState:
     stage: int
     name: str
     status: StageStatus = "pending"
+    attempt: int = 0
+    """Which try at this stage: the k of `stage<N>_a<k>`."""
+    parent: str | None = None
+    """URI of the checkpoint that its trials start from."""
     study_key: str | None = None
     job: JobRef | None = None
     trials_wanted: int = 0
@@ -72,6 +76,10 @@ class SweepState:
                     replace(
                         old,
                         status="submitting",
+                        attempt=study.attempt,
+                        parent=study.load.uri if study.load else None,
+                        # Another attempt shares nothing with the trials of the last one.
+                        trials=old.trials if old.study_key == study.key else (),
                         study_key=study.key,
                         trials_wanted=study.trials,
                         started_at=old.started_at or at,

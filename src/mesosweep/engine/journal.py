@@ -1,0 +1,109 @@
+"""State in hand and store behind it: fold, save, then hand the facts back to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mesosweep.domain.errors import PlanMismatch
+from mesosweep.domain.events import Event, SweepFinished, SweepResumed, SweepStarted
+from mesosweep.domain.plan import SweepPlan, differences
+from mesosweep.domain.state import StageState, SweepState
+from mesosweep.domain.winner import Winner
+from mesosweep.ports import Clock, Store
+
+_SHOWN = 12
+"""So many differences of two plans are printed; more would bury the first."""
+
+
+class Journal:
+    """The state of one sweep while it runs."""
+
+    def __init__(
+        self, plan: SweepPlan, store: Store, clock: Clock, loaded: tuple[SweepState, str] | None
+    ) -> None:
+        self._key = plan.sweep_key
+        self._store = store
+        self._clock = clock
+        self._is_new = loaded is None
+        self._version = loaded[1] if loaded else None
+        self._saved = loaded[0] if loaded else None
+        self.state = _with_stages(loaded[0] if loaded else _empty(plan), plan)
+
+    @classmethod
+    def open(cls, plan: SweepPlan, store: Store, clock: Clock) -> Journal:
+        """Load what is known of the sweep.
+
+        Raises:
+            PlanMismatch: it is another plan's; the message prints the difference.
+        """
+        if not plan.resume:
+            store.set_aside(plan.sweep_key)
+        loaded = store.load(plan.sweep_key)
+        if loaded is not None and loaded[0].fingerprint != plan.fingerprint:
+            raise _mismatch(plan, loaded[0])
+        return cls(plan, store, clock, loaded)
+
+    def opening(self) -> Iterator[Event]:
+        """Begin with `SweepStarted`, or with `SweepResumed` and all that is known."""
+        if self._is_new:
+            yield from self.record(SweepStarted(self._clock.now(), self.state.attempt))
+        else:
+            yield SweepResumed(self._clock.now(), self.state)
+
+    def record(self, *events: Event) -> tuple[Event, ...]:
+        """Fold all events, save once if that changed anything, and return them to be told.
+
+        One save for all of them: a bucket takes one write a second per object.
+        """
+        for event in events:
+            self.state = self.state.after(event)
+        if self.state is not self._saved and self.state != self._saved:
+            self._version = self._store.save(self._key, self.state, replacing=self._version)
+            self._saved = self.state
+        return events
+
+    def finish(self) -> tuple[Event, ...]:
+        """Record that every stage has its winner."""
+        at = self._clock.now()
+        return self.record(SweepFinished(at, replace(self.state, finished_at=at)))
+
+    def winner_of(self, stage: int) -> Winner:
+        winner = self.state.stage(stage).winner
+        if winner is None:
+            raise AssertionError(f"stage {stage} has no winner yet")
+        return winner
+
+
+def _empty(plan: SweepPlan) -> SweepState:
+    return SweepState(
+        species=plan.species,
+        algorithm=plan.algorithm,
+        fingerprint=plan.fingerprint,
+        comparables=plan.comparables,
+        attempt=plan.first_attempt,
+        stages=(),
+    )
+
+
+def _with_stages(state: SweepState, plan: SweepPlan) -> SweepState:
+    known = {stage.stage: stage for stage in state.stages}
+    stages = tuple(
+        known.get(planned.number)
+        or StageState(planned.number, planned.name, trials_wanted=planned.trials)
+        for planned in plan.stages
+    )
+    return state if stages == state.stages else replace(state, stages=stages)
+
+
+def _mismatch(plan: SweepPlan, state: SweepState) -> PlanMismatch:
+    lines = differences(plan.comparables, state.comparables)
+    shown = [f"  {line}" for line in lines[:_SHOWN]]
+    if len(lines) > _SHOWN:
+        shown.append(f"  … and {len(lines) - _SHOWN} more")
+    return PlanMismatch(
+        f"{plan.root} holds a sweep of another plan; what differs (then → now):\n"
+        + "\n".join(shown),
+        hint="Restore those settings to go on with it, choose another --output-dir, "
+        "or pass --no-resume to start a new attempt beside it.",
+    )
