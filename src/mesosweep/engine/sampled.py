@@ -34,6 +34,7 @@ class SampledBackend:
         """Begun in an earlier process, not ended, and not yet going on in this one."""
         self._before: dict[str, frozenset[str]] = {}
         """Ended before this process looked; their failures are not held against it."""
+        self._cancelled: set[str] = set()
 
     def prepare(self, study: Study) -> Submission:
         command = ["mesosweep", *trial_arguments(study, {})]
@@ -48,6 +49,8 @@ class SampledBackend:
     def poll(self, job: JobRef) -> StudySnapshot:
         study = self._studies[job.name]
         trials = self._runner.poll(study)
+        if job.name in self._cancelled:
+            return StudySnapshot("cancelled", tuple(trials), "it was cancelled")
         if shared := self._repeated(study, trials):
             self._runner.stop(study, gently=True)
             return StudySnapshot("failed", tuple(trials), shared)
@@ -57,18 +60,20 @@ class SampledBackend:
         return StudySnapshot("succeeded" if done else "running", tuple(trials))
 
     def cancel(self, job: JobRef) -> None:
-        if job.name in self._studies:
+        if job.name in self._studies and job.name not in self._cancelled:
+            self._cancelled.add(job.name)
             self._runner.stop(self._studies[job.name], gently=True)
 
     def wait(self, job: JobRef, clock: Clock) -> None:
         self._runner.wait(self._studies[job.name], clock)
 
     def _open(self, study: Study) -> JobRef:
-        if study.key not in self._studies:
+        if study.key not in self._studies or study.key in self._cancelled:
             known = self._runner.known(study)
             self._waiting[study.key] = [trial for trial in known if not trial.has_ended]
             self._before[study.key] = frozenset(t.trial_id for t in known if t.has_ended)
         self._studies[study.key] = study
+        self._cancelled.discard(study.key)
         return JobRef(self.name, study.key)
 
     def _begin(self, study: Study, trials: Sequence[Trial]) -> bool:

@@ -1,0 +1,114 @@
+"""Every check of the project, one session each: `nox` runs them all, `nox -s NAME` one."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "plugins", "image"]
+nox.options.default_venv_backend = "venv"
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PLUGINS = sorted(path.parent.name for path in Path("plugins").glob("*/pyproject.toml"))
+HEAVY = "torch"
+"""Installed first and pinned, so that nothing pulls a CUDA build of it."""
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+def install(session: nox.Session, *groups: str, extras: str = "train,report") -> None:
+    """Install torch, then the project with its plugins, then dependency groups."""
+    session.install("-c", "constraints.txt", HEAVY)
+    plugins = [f"./plugins/{name}" for name in PLUGINS]
+    session.install("-c", "constraints.txt", "-e", f".[{extras}]", *plugins)
+    for group in groups:
+        session.install(*nox.project.dependency_groups(PYPROJECT, group))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the suite on the running interpreter: warnings are errors, branches are counted."""
+    install(session, "test")
+    session.run(
+        "pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=THREADS
+    )
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy --strict."""
+    install(session, "test", "types")
+    session.install("nox")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff, codespell and the small hooks through pre-commit."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell", "src", "docs", "plugins", "tests", "README.md", "CHANGELOG.md")
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """Hold the floors apart with import-linter."""
+    session.install("-c", "constraints.txt", "-e", ".")
+    session.install(*nox.project.dependency_groups(PYPROJECT, "layers"))
+    session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Run the commands of README and tutorials; compare the generated reference."""
+    install(session, "test")
+    session.run("pytest", "tests/docs", *session.posargs, env=THREADS)
+
+
+@nox.session
+@nox.parametrize("plugin", PLUGINS)
+def plugins(session: nox.Session, plugin: str) -> None:
+    """Build wheels of core and one plugin, install them alone, run the plugin's own tests."""
+    wheels = Path(session.create_tmp()) / "wheels"
+    shutil.rmtree(wheels, ignore_errors=True)
+    session.install("build", "hatchling")
+    for folder in (".", f"plugins/{plugin}"):
+        session.run(
+            "python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), folder,
+            silent=True,
+        )  # fmt: skip
+    core = next(wheels.glob("mesosweep-*.whl"))
+    built = [str(path) for path in wheels.glob("*.whl") if path != core]
+    session.install("-c", "constraints.txt", HEAVY)
+    session.install("-c", "constraints.txt", f"{core}[train,report]", *built)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("pytest", f"plugins/{plugin}/tests", *session.posargs, env=THREADS)
+
+
+@nox.session
+def image(session: nox.Session) -> None:
+    """Run the Dockerfile's own install lines and entry point in a fresh environment."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
+    session.run("pytest", "tests/test_image.py", "--run-image", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the README's sweep: three stages of a velociraptor, ten minutes at most."""
+    install(session)
+    output = session.posargs[0] if session.posargs else session.create_tmp()
+    session.run(
+        "mesosweep", "run-all", "--species", "velociraptor", "--algorithm", "ppo",
+        "--search-space-file", "configs/smoke.json", "--output-dir", output,
+        success_codes=[0, 3],
+    )  # fmt: skip
+
+
+@nox.session
+def kill(session: nox.Session) -> None:
+    """Kill supervisors and workers of real sweeps forty times; nothing may be lost."""
+    install(session)
+    session.run("python", "benchmarks/kill.py", *session.posargs, env=THREADS)
