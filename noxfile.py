@@ -8,13 +8,18 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2025.5"
-nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "plugins", "image"]
+nox.options.sessions = ["checks", "plugins", "image"]
 nox.options.default_venv_backend = "venv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = sorted(path.parent.name for path in Path("plugins").glob("*/pyproject.toml"))
 HEAVY = "torch"
 """Installed first and pinned, so that nothing pulls a CUDA build of it."""
+LINT = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("codespell", "src", "docs", "plugins", "tests", "benchmarks", "README.md", "CHANGELOG.md"),
+)
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -28,12 +33,21 @@ def install(session: nox.Session, *groups: str, extras: str = "train,report") ->
 
 
 @nox.session
+def checks(session: nox.Session) -> None:
+    """Everything that one environment can check: lint, types, layers, tests with coverage."""
+    install(session, "dev")
+    for command in LINT:
+        session.run(*command)
+    session.run("mypy")
+    session.run("lint-imports")
+    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=THREADS)
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the suite on the running interpreter: warnings are errors, branches are counted."""
     install(session, "test")
-    session.run(
-        "pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=THREADS
-    )
+    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=THREADS)
 
 
 @nox.session
@@ -46,11 +60,10 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff, codespell and the small hooks through pre-commit."""
+    """Run ruff and codespell, as the pre-commit hooks do."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
-    session.run("codespell", "src", "docs", "plugins", "tests", "README.md", "CHANGELOG.md")
+    for command in LINT:
+        session.run(*command)
 
 
 @nox.session
