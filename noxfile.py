@@ -104,8 +104,9 @@ def plugins(session: nox.Session, plugin: str) -> None:
 @nox.session
 def image(session: nox.Session) -> None:
     """Run the Dockerfile's own install lines and entry point in a fresh environment."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("pytest", "tests/test_image.py", "--run-image", *session.posargs)
+    session.install(*nox.project.dependency_groups(PYPROJECT, "test", "lint"))
+    session.run("hadolint", "Dockerfile")
+    session.run("pytest", "tests/test_image.py", "-m", "image", *session.posargs)
 
 
 @nox.session
