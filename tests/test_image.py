@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ def instructions() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what was copied, and `bin` of the environment that was installed."""
     place = tmp_path_factory.mktemp("image")
     subprocess.run([sys.executable, "-m", "venv", place / "venv"], check=True)
@@ -52,7 +51,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 subprocess.run(["bash", "-euc", rest], cwd=workdir, env=environment, check=True)
             case _:
                 pass
-    yield place
+    return place
 
 
 def _copy(source: Path, target: Path) -> None:
