@@ -26,7 +26,7 @@ ENV MUJOCO_GL=osmesa \
 
 WORKDIR /opt/mesosweep
 COPY constraints.txt ./
-# hadolint ignore=SC2086
+# hadolint ignore=DL3013,SC2086
 RUN pip install ${TORCH_INDEX:+--index-url ${TORCH_INDEX}} torch==2.13.0
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
