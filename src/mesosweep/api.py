@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import mesosweep.terms as terms
+    from mesosweep import terms as terms
     from mesosweep.domain.score import Episode as Episode
     from mesosweep.domain.score import Gate as Gate
     from mesosweep.domain.score import Score as Score

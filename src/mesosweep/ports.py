@@ -42,6 +42,10 @@ class Batch(Protocol):
     Arrays are the simulation's own memory: read them, copy what you keep. A
     function over a batch must treat every lane alone, so that the Gymnasium
     env (n = 1) and the training VecEnv (n = many) are the same animal.
+
+    `start` and `disturb` may write `qpos`, `qvel`, `mocap_pos` and `memory`, in
+    the lane that they were given; before `start` these hold the model's own pose
+    and zeros. Everything else only reads.
     """
 
     n: int
@@ -71,6 +75,14 @@ class Batch(Protocol):
     """(n,): the task was done in this step. Known when rewards are computed."""
     failed: Mask
     """(n,): a termination fired in this step and the task was not done."""
+    mocap_pos: Array
+    """(n, nmocap, 3): where the bodies that no physics moves are, a prey for one."""
+
+    def scene(self, lane: int) -> Any:
+        """Return a `mujoco.MjData` of one lane with everything MuJoCo computes from its pose.
+
+        Slow, for `start` and pictures; scratch memory, good until the next call.
+        """
 
     def sensor(self, name: str) -> Array:
         """Return a named sensor, (n, dim), at the end of the control step."""

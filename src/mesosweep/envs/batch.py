@@ -1,0 +1,274 @@
+"""The simulation: n lanes of one animal, stepped by one call into MuJoCo.
+
+Gymnasium env, training VecEnv and evaluation are all this class with another n.
+A lane's trajectory depends on its own start, actions and random numbers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from mesosweep.domain.score import Episode
+from mesosweep.envs import frozen, rules
+from mesosweep.envs.model import NoSuchSensor, load_model, sensor_slices
+from mesosweep.envs.physics import Physics
+from mesosweep.envs.tally import Tally
+from mesosweep.ports import Array, Body, Mask, Metric
+
+DIVERGED = "physics_divergence"
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """What one control step brought, lane by lane."""
+
+    reward: Array
+    """(n,)."""
+    ended: Mask
+    """(n,): the lane's episode is over; begin it anew before the next step."""
+    truncated: Mask
+    """(n,): it is over because the horizon was reached, and for no other reason."""
+    episodes: Mapping[int, Episode]
+    """Lane → the episode that has just ended there."""
+
+
+class Lanes:
+    """`ports.Batch`, and what drives it. Not thread-safe.
+
+    `settings` needs a number for every reward term of the body, and `horizon_s`.
+    Call `begin` for every lane before the first `step`.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        settings: Mapping[str, Any],
+        n: int,
+        *,
+        model: Any = None,
+        metrics: Mapping[str, Metric] | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.body = body
+        self.n = n
+        self.model = load_model(body.model) if model is None else model
+        self._physics = Physics(self.model, frame_skip=body.frame_skip, n=n, threads=threads)
+        self.dt = self._physics.dt
+        self._sensor_at = sensor_slices(self.model)
+        self._low = np.asarray(body.observation_low, np.float32).astype(np.float64)
+        self._high = np.asarray(body.observation_high, np.float32).astype(np.float64)
+        self._obey(dict(settings))
+
+        nu = self.model.nu
+        own = {"action": np.zeros((n, nu)), "previous_action": np.zeros((n, nu))}
+        own |= {"steps": np.zeros(n, np.int64), "seeds": np.zeros(n, np.int64)}
+        own |= {"success": np.zeros(n, np.bool_), "failed": np.zeros(n, np.bool_)}
+        self.rngs = [np.random.default_rng(0) for _ in range(n)]
+        self._tally = Tally(n, body.metrics if metrics is None else metrics)
+        # All that a lane is made of, but for its generator: what is kept, saved and restored.
+        self._tables: dict[str, dict[str, Any]] = {
+            "own": own,
+            "memory": {name: np.zeros((n, width)) for name, width in body.memory.items()},
+            "tally": self._tally.arrays,
+            "physics": self._physics.arrays,
+        }
+        self._bind()
+
+    # ── what a species sees (ports.Batch) ────────────────────────────────────
+
+    def sensor(self, name: str) -> Array:
+        return self.sensor_substeps(name)[:, -1]
+
+    def sensor_substeps(self, name: str) -> Array:
+        try:
+            at = self._sensor_at[name]
+        except KeyError:
+            raise NoSuchSensor(name, self._sensor_at) from None
+        values: Array = self._physics.sensors[:, :, at]
+        return values
+
+    def scene(self, lane: int) -> Any:
+        """Return a `mujoco.MjData` of one lane as it stands, forward kinematics and all.
+
+        It is scratch: good until the next call, and writing to it changes nothing.
+        """
+        return self._physics.scene(lane)
+
+    # ── what drives it ───────────────────────────────────────────────────────
+
+    def seed(self, lane: int, seed: int | np.random.SeedSequence) -> None:
+        """Give a lane its own random numbers, from its next `begin` on."""
+        sequence = (
+            seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(int(seed))
+        )
+        self.rngs[lane] = np.random.default_rng(sequence)
+        self.seeds[lane] = sequence.entropy
+
+    def begin(self, lanes: Iterable[int]) -> None:
+        """Put lanes at the start of a new episode; the others are not touched."""
+        chosen = list(lanes)
+        for lane in chosen:
+            self._physics.put_home(lane)
+            for array in (self.action, self.previous_action, self.steps, *self.memory.values()):
+                array[lane] = 0
+            self.success[lane] = self.failed[lane] = False
+            self._tally.begin(lane)
+            self.body.start(self, lane, self.rngs[lane])
+        home = self.body.control(self, np.zeros((self.n, self.model.nu)))
+        for lane in chosen:
+            self.ctrl[lane] = home[lane]
+            self._physics.sense(lane)
+
+    def observe(self) -> Array:
+        """Return what each lane sees, (n, obs_dim) float32 within the body's bounds.
+
+        Raises FloatingPointError when an observation is not a number.
+        """
+        seen = np.clip(self.body.observe(self), self._low, self._high)
+        if np.isnan(seen).any():
+            column = int(np.flatnonzero(np.isnan(seen).any(axis=0))[0])
+            raise FloatingPointError(f"observation '{self.body.observation_names[column]}' is nan")
+        return seen.astype(np.float32)
+
+    def step(self, actions: Array) -> Stepped:
+        """Play one control step of every lane.
+
+        Raises FloatingPointError when an action or a reward is not a number.
+        """
+        self._act(actions)
+        diverged = self._physics.advance()
+        self.steps += 1
+        if self.body.advance is not None:
+            self.body.advance(self)
+        reasons = self._judge(diverged)
+        reward = self._reward(diverged)
+        self._tally.add(self, reward, diverged)
+
+        stopped = self.success | self.failed
+        truncated = (self.steps >= self.horizon) & ~stopped
+        ended = stopped | truncated
+        episodes = {int(lane): self._episode(int(lane), reasons) for lane in np.flatnonzero(ended)}
+        return Stepped(reward, ended, truncated, episodes)
+
+    def change_setting(self, name: str, value: Any) -> None:
+        """Change one setting of the running stage; raises SettingsError."""
+        if name not in self._settings:
+            raise rules.unknown_setting(name, self._settings)
+        self._obey({**self._settings, name: value})
+
+    def keep(self, lanes: Sequence[int]) -> None:
+        """Go on with these lanes only, in this order."""
+        for table in self._tables.values():
+            for name, array in table.items():
+                table[name] = array[list(lanes)]
+        self.rngs = [self.rngs[lane] for lane in lanes]
+        self.n = len(lanes)
+        self._physics.bind()
+        self._bind()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything that the next step depends on, as a flat dict of arrays."""
+        state = {key: array.copy() for key, array in self._every_array().items()}
+        state["rngs"] = frozen.freeze_generators(self.rngs)
+        state["settings"] = frozen.freeze_mapping(self.settings)
+        return state
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go back to a snapshot of a batch of the same body and n, bit for bit.
+
+        Raises ValueError, and changes nothing, when it is of another batch.
+        """
+        mine = self._every_array()
+        for key, array in mine.items():
+            if key not in state or np.shape(state[key]) != array.shape:
+                saved = np.shape(state[key]) if key in state else "nothing"
+                raise ValueError(f"snapshot of another batch: {key} is {saved}, not {array.shape}")
+        for key, array in mine.items():
+            array[...] = state[key]
+        frozen.thaw_generators(self.rngs, state["rngs"])
+        self._obey(frozen.thaw_mapping(state["settings"]))
+
+    def close(self) -> None:
+        self._physics.close()
+
+    # ── one control step, in the order it happens ────────────────────────────
+
+    def _act(self, actions: Array) -> None:
+        if np.isnan(actions).any():
+            raise FloatingPointError("the policy's action is nan")
+        self.previous_action[...] = self.action
+        np.clip(actions, -1.0, 1.0, out=self.action, casting="unsafe")
+        if self.body.disturb is not None:
+            due = self.body.due
+            for lane in range(self.n) if due is None else np.flatnonzero(due(self)):
+                self.body.disturb(self, int(lane), self.rngs[lane])
+        self.ctrl[...] = self.body.control(self, self.action)
+
+    def _judge(self, diverged: Mask) -> dict[str, Mask]:
+        """Decide success and failure, never both: who falls while striking has fallen."""
+        body = self.body
+        self.success[...] = body.success(self) if self._task and body.success else False
+        reasons = {DIVERGED: diverged}
+        for reason, ends in body.terminations.items():
+            reasons[reason] = ends(self)
+        self.failed[...] = np.logical_or.reduce(list(reasons.values()))
+        self.success &= ~self.failed
+        return reasons
+
+    def _reward(self, diverged: Mask) -> Array:
+        total = np.zeros(self.n)
+        for _, weight, term in self._terms:
+            total += weight * term(self)
+        if not np.isfinite(total).all():
+            total[diverged & ~np.isfinite(total)] = 0.0
+            self._refuse_broken_terms(diverged)
+        return total
+
+    def _refuse_broken_terms(self, diverged: Mask) -> None:
+        for name, _, term in self._terms:
+            if not np.isfinite(term(self)[~diverged]).all():
+                raise FloatingPointError(f"reward term '{name}' is not a finite number")
+
+    def _episode(self, lane: int, reasons: Mapping[str, Mask]) -> Episode:
+        if self.success[lane]:
+            reason = "success"
+        else:
+            reason = next((name for name, ends in reasons.items() if ends[lane]), "horizon")
+        steps = int(self.steps[lane])
+        return Episode(
+            seed=int(self.seeds[lane]),
+            reward=self._tally.episode_return(lane),
+            length=steps,
+            reason=reason,
+            success=bool(self.success[lane]) if self._task else None,
+            metrics=self._tally.measured(lane, steps=steps, horizon=self.horizon),
+        )
+
+    # ── helpers ──────────────────────────────────────────────────────────────
+
+    def _obey(self, settings: dict[str, Any]) -> None:
+        terms = rules.weighted_terms(self.body, settings)
+        horizon = rules.horizon_steps(settings, self.dt)
+        self._task = rules.has_task(self.body, settings)
+        self._terms, self.horizon, self._settings = terms, horizon, settings
+        self.settings: Mapping[str, Any] = MappingProxyType(settings)
+
+    def _every_array(self) -> dict[str, Any]:
+        return {
+            f"{t}/{k}": array for t, table in self._tables.items() for k, array in table.items()
+        }
+
+    def _bind(self) -> None:
+        """Show the arrays of the lanes there are now."""
+        own, physics = self._tables["own"], self._physics
+        self.action, self.previous_action = own["action"], own["previous_action"]
+        self.steps, self.seeds = own["steps"], own["seeds"]
+        self.success, self.failed = own["success"], own["failed"]
+        self.memory: Mapping[str, Array] = self._tables["memory"]
+        self.qpos, self.qvel = physics.qpos, physics.qvel
+        self.ctrl, self.mocap_pos = physics.ctrl, physics.mocap_pos

@@ -1,0 +1,270 @@
+"""What every species must pass.
+
+The author of one writes
+
+    from mesosweep.testing.species import SpeciesSuite
+
+    class TestVelociraptor(SpeciesSuite):
+        species = SPECIES
+
+and pytest plays each stage. A species with its own Gymnasium env passes the
+checks that are about envs; those about bodies are skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env as gymnasium_check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+from mesosweep.domain.score import Episode
+from mesosweep.envs.batch import DIVERGED, Lanes, Stepped
+from mesosweep.envs.ground import open_ground, random_policy
+from mesosweep.envs.gym import open_env, stage_env
+from mesosweep.plugins import Species, resolve
+from mesosweep.ports import Batch, Body, Ground
+
+_LANES = 5
+_STEPS = 60
+
+
+class SpeciesSuite:
+    """Subclass it, name the species; override `stages` or `settings_of` where they differ."""
+
+    species: Species
+    stages: Sequence[int] = (1, 2, 3)
+
+    def settings_of(self, stage: int) -> Mapping[str, Any]:
+        """Return the reference env settings of a stage."""
+        return stage_env(self.species, stage)
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "stage" in metafunc.fixturenames:
+            metafunc.parametrize("stage", self.stages)
+
+    @pytest.fixture
+    def settings(self, stage: int) -> Mapping[str, Any]:
+        return self.settings_of(stage)
+
+    @pytest.fixture
+    def ground(self, settings: Mapping[str, Any]) -> Ground:
+        return open_ground(self.species, reference=settings, training=settings)
+
+    @pytest.fixture
+    def body(self) -> Body:
+        if self.species.body is None:
+            pytest.skip("the species brings its own env")
+        body: Body = resolve(self.species.body, what=f"species '{self.species.name}'")
+        return body
+
+    # ── as an env ────────────────────────────────────────────────────────────
+
+    def test_gymnasium_accepts_the_env(self, settings: Mapping[str, Any]) -> None:
+        env = open_env(self.species, settings)
+        gymnasium_check_env(env, skip_render_check=True)
+        env.close()
+
+    def test_stable_baselines_accepts_the_env(self, settings: Mapping[str, Any]) -> None:
+        env = open_env(self.species, settings)
+        sb3_check_env(env, skip_render_check=True)
+        env.close()
+
+    def test_the_observation_bounds_are_finite(self, settings: Mapping[str, Any]) -> None:
+        env = open_env(self.species, settings)
+        space = env.observation_space
+        env.close()
+
+        assert isinstance(space, gymnasium.spaces.Box)
+        assert space.is_bounded()
+
+    def test_the_same_seed_gives_the_same_episode(self, ground: Ground) -> None:
+        policy = random_policy(ground, seed=1)
+
+        assert ground.play(policy, [7, 8]) == ground.play(policy, [7, 8])
+
+    def test_another_seed_gives_another_episode(self, ground: Ground) -> None:
+        policy = random_policy(ground, seed=1)
+        first, second = ground.play(policy, [7, 8])
+
+        assert _without_seed(first) != _without_seed(second)
+
+    def test_an_episode_does_not_depend_on_what_is_played_beside_it(self, ground: Ground) -> None:
+        policy = random_policy(ground, seed=1)
+
+        assert ground.play(policy, range(40))[35:37] == ground.play(policy, [35, 36])
+
+    # ── as a body ────────────────────────────────────────────────────────────
+
+    def test_a_lane_of_many_equals_a_batch_of_one_bit_for_bit(
+        self, body: Body, settings: Mapping[str, Any]
+    ) -> None:
+        many = _played(_lanes(body, settings, range(_LANES)), _actions(body, settings))
+        for lane in range(_LANES):
+            alone = _lanes(body, settings, [lane])
+            single = _played(alone, _actions(body, settings)[:, lane : lane + 1])
+            for together, by_itself in zip(many, single, strict=True):
+                for name, array in by_itself.items():
+                    np.testing.assert_array_equal(together[name][lane], array[0], name)
+
+    def test_a_divergence_ends_one_lane_alone(
+        self, body: Body, settings: Mapping[str, Any]
+    ) -> None:
+        healthy, struck = (_lanes(body, settings, range(_LANES)) for _ in range(2))
+        actions = _actions(body, settings)[0]
+        others = [lane for lane in range(_LANES) if lane != 2]
+
+        struck.qvel[2] = np.nan
+        with np.errstate(invalid="ignore"):  # what the body computes from that lane's nan
+            expected, stepped = healthy.step(actions), struck.step(actions)
+
+        assert stepped.episodes[2].reason == DIVERGED
+        assert stepped.episodes[2].success in (None, False)
+        assert np.isfinite(stepped.reward).all()
+        np.testing.assert_array_equal(stepped.reward[others], expected.reward[others])
+        np.testing.assert_array_equal(struck.qpos[others], healthy.qpos[others])
+        np.testing.assert_array_equal(struck.observe()[others], healthy.observe()[others])
+
+    def test_a_restored_snapshot_goes_on_bit_for_bit(
+        self, body: Body, settings: Mapping[str, Any]
+    ) -> None:
+        actions = _actions(body, settings)
+        lanes = _lanes(body, settings, range(_LANES))
+        _played(lanes, actions[:20])
+        snapshot = lanes.snapshot()
+        expected = _played(lanes, actions[20:])
+
+        other = _lanes(body, settings, range(100, 100 + _LANES))
+        other.restore(snapshot)
+
+        for went_on, restored in zip(expected, _played(other, actions[20:]), strict=True):
+            for name, array in went_on.items():
+                np.testing.assert_array_equal(restored[name], array, name)
+
+    def test_few_observations_are_clipped(self, body: Body, settings: Mapping[str, Any]) -> None:
+        low, high = np.asarray(body.observation_low), np.asarray(body.observation_high)
+        outside: list[Any] = []
+
+        def look(lanes: Batch) -> None:
+            seen = body.observe(lanes)
+            assert seen.shape == (lanes.n, len(low))
+            outside.append((seen < low) | (seen > high))
+
+        _played(_lanes(body, settings, range(_LANES)), _actions(body, settings), look)
+
+        share = np.mean(outside, axis=(0, 1))
+        clipped = {n: s for n, s in zip(body.observation_names, share, strict=True) if s > 0.02}
+        assert not clipped, f"share of steps outside the bounds: {clipped}"
+
+    def test_action_zero_is_the_home_pose(self, body: Body, settings: Mapping[str, Any]) -> None:
+        lanes = Lanes(body, settings, 1)
+        lanes.begin([0])
+        target = body.control(lanes, np.zeros((1, lanes.model.nu)))[0]
+
+        for servo, home, _ in _servos(lanes.model):
+            aimed = float(target[servo])
+            told = f"{_named(lanes.model, servo)} aims at {aimed:.4g}, its home is {home:.4g}"
+            assert aimed == pytest.approx(home, abs=1e-6), told
+
+    def test_no_action_asks_for_more_than_a_joint_can_do(
+        self, body: Body, settings: Mapping[str, Any]
+    ) -> None:
+        lanes = Lanes(body, settings, 1)
+        model = lanes.model
+        lanes.begin([0])
+
+        for action in (-1.0, 1.0):
+            target = body.control(lanes, np.full((1, model.nu), action))[0]
+            limits = [(servo, *reach) for servo, _, reach in _servos(model)]
+            limits += [(i, *model.actuator_ctrlrange[i]) for i in _limited(model)]
+            for i, low, high in limits:
+                told = f"{_named(model, i)} aims at {target[i]:.4g}, beyond {low:.4g} to {high:.4g}"
+                assert low - 1e-6 <= target[i] <= high + 1e-6, told
+
+    def test_what_is_judged_is_one_finite_number_per_lane(
+        self, body: Body, settings: Mapping[str, Any]
+    ) -> None:
+        numbers = {**body.rewards, **{name: m.value for name, m in body.metrics.items()}}
+        tests = dict(body.terminations)
+        if body.success is not None:
+            tests["success"] = body.success
+
+        def look(lanes: Batch) -> None:
+            for name, term in numbers.items():
+                values = term(lanes)
+                assert values.shape == (lanes.n,), name
+                assert np.isfinite(values).all(), name
+            for name, test in tests.items():
+                mask = test(lanes)
+                assert mask.shape == (lanes.n,), name
+                assert mask.dtype == np.bool_, name
+            assert not (lanes.success & lanes.failed).any()
+
+        _played(_lanes(body, settings, range(_LANES)), _actions(body, settings), look)
+
+
+def _lanes(body: Body, settings: Mapping[str, Any], seeds: Sequence[int]) -> Lanes:
+    lanes = Lanes(body, settings, len(seeds))
+    for lane, seed in enumerate(seeds):
+        lanes.seed(lane, seed)
+    lanes.begin(range(lanes.n))
+    return lanes
+
+
+def _actions(body: Body, settings: Mapping[str, Any]) -> Any:
+    nu = Lanes(body, settings, 1).model.nu
+    return np.random.default_rng(0).uniform(-1.0, 1.0, (_STEPS, _LANES, nu))
+
+
+def _played(lanes: Lanes, actions: Any, look: Any = None) -> list[dict[str, Any]]:
+    """Play actions, (steps, n, nu), ended lanes begun anew; return what each step brought."""
+    trace = []
+    for action in actions:
+        stepped: Stepped = lanes.step(action)
+        if look is not None:
+            look(lanes)
+        trace.append(
+            {
+                "reward": stepped.reward.copy(),
+                "ended": stepped.ended.copy(),
+                "qpos": lanes.qpos.copy(),
+                "qvel": lanes.qvel.copy(),
+                "observation": lanes.observe(),
+            }
+            | {name: array.copy() for name, array in lanes.memory.items()}
+        )
+        if stepped.episodes:
+            lanes.begin(stepped.episodes)
+    return trace
+
+
+def _servos(model: Any) -> list[tuple[int, float, tuple[float, float]]]:
+    """Return index, home target and reachable targets of each position servo on a joint."""
+    found = []
+    for i in range(model.nu):
+        on_joint = model.actuator_trntype[i] == 0  # mjTRN_JOINT
+        kp = model.actuator_gainprm[i, 0]
+        if on_joint and kp > 0 and model.actuator_biasprm[i, 1] == -kp:
+            joint, gear = model.actuator_trnid[i, 0], model.actuator_gear[i, 0]
+            home = float(gear * model.qpos0[model.jnt_qposadr[joint]])
+            limits = np.sort(gear * model.jnt_range[joint])
+            reach = (float(limits[0]), float(limits[1]))
+            limited = bool(model.jnt_limited[joint])
+            found.append((i, home, reach if limited else (-np.inf, np.inf)))
+    return found
+
+
+def _limited(model: Any) -> list[int]:
+    return [int(i) for i in np.flatnonzero(model.actuator_ctrllimited)]
+
+
+def _named(model: Any, actuator: int) -> str:
+    return f"actuator {actuator} ({model.actuator(actuator).name or 'unnamed'})"
+
+
+def _without_seed(episode: Episode) -> Episode:
+    return Episode(0, episode.reward, episode.length, episode.reason, metrics=episode.metrics)
