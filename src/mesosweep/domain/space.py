@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 Scale: TypeAlias = Literal["linear", "log"]
 Value: TypeAlias = bool | int | float | str
@@ -31,10 +31,12 @@ class Double:
     scale: Scale = "linear"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
         _check_interval(self.low, self.high, self.scale)
 
     def contains(self, value: Value) -> bool:
-        return _is_number(value) and self.low <= float(value) <= self.high
+        return _is_number(value) and self.low <= value <= self.high  # type: ignore[operator]  # _is_number has ruled out str
 
     def parse(self, text: str) -> float:
         """Read a value as a worker receives it; raises ValueError outside the interval."""
@@ -51,11 +53,16 @@ class Double:
             low, high = math.log(self.low), math.log(self.high)
             value = math.exp(low + unit * (high - low))
         else:
-            value = self.low + unit * (self.high - self.low)
+            # Weighed ends, since the length of a wide interval may overflow.
+            value = self.low * (1 - unit) + self.high * unit
         return min(max(value, self.low), self.high)
 
     def corners(self) -> tuple[float, ...]:
         return (self.low, self.high)
+
+    def entry(self) -> dict[str, Any]:
+        """Return it as a sweep file writes it."""
+        return {"type": "double", "min": self.low, "max": self.high, "scale": self.scale}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +77,21 @@ class Integer:
         _check_interval(self.low, self.high, self.scale)
 
     def contains(self, value: Value) -> bool:
-        return _is_number(value) and float(value).is_integer() and self.low <= value <= self.high  # type: ignore[operator]  # _is_number has ruled out str
+        is_whole = _is_number(value) and (isinstance(value, int) or float(value).is_integer())
+        return is_whole and self.low <= value <= self.high  # type: ignore[operator]  # _is_number has ruled out str
 
     def parse(self, text: str) -> int:
-        value = _finite(text)
-        if not value.is_integer():
-            raise ValueError(f"{text} is not a whole number")
+        try:
+            # Straight to int: a float holds whole numbers up to 2**53 only.
+            value = int(text)
+        except ValueError:
+            number = _finite(text)
+            if not number.is_integer():
+                raise ValueError(f"{text} is not a whole number") from None
+            value = int(number)
         if not self.low <= value <= self.high:
             raise ValueError(f"{text} is outside [{self.low}, {self.high}]")
-        return int(value)
+        return value
 
     def at(self, unit: float) -> int:
         # Each whole number owns an equal share of the (scaled) interval widened by a half.
@@ -91,6 +104,9 @@ class Integer:
 
     def corners(self) -> tuple[int, ...]:
         return (self.low, self.high)
+
+    def entry(self) -> dict[str, Any]:
+        return {"type": "integer", "min": self.low, "max": self.high, "scale": self.scale}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +129,9 @@ class Discrete:
         # Vertex sends discrete values as floats ("64.0"); PPO wants an int, so the
         # space, not the worker, decides the type.
         value = _finite(text)
-        for known in self.values:
-            if math.isclose(known, value, rel_tol=1e-9, abs_tol=1e-12):
-                return known
+        nearest = min(self.values, key=lambda known: abs(known - value))
+        if math.isclose(nearest, value, rel_tol=1e-9, abs_tol=1e-12):
+            return nearest
         raise ValueError(f"{text} is none of {', '.join(map(str, self.values))}")
 
     def at(self, unit: float) -> int | float:
@@ -123,6 +139,9 @@ class Discrete:
 
     def corners(self) -> tuple[int | float, ...]:
         return (self.values[0], self.values[-1])
+
+    def entry(self) -> dict[str, Any]:
+        return {"type": "discrete", "values": list(self.values)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +169,33 @@ class Categorical:
     def corners(self) -> tuple[str, ...]:
         return self.values
 
+    def entry(self) -> dict[str, Any]:
+        return {"type": "categorical", "values": list(self.values)}
+
 
 Parameter: TypeAlias = Double | Integer | Discrete | Categorical
+
+
+def parameter_of(entry: Mapping[str, Any]) -> Parameter:
+    """Return the parameter of a sweep file's entry; the inverse of `entry()`.
+
+    Raises ValueError for an interval or a choice that cannot be, and for a type
+    or a field that there is not.
+    """
+    fields = dict(entry)
+    kind, scale = fields.pop("type", None), fields.pop("scale", "linear")
+    if scale not in ("linear", "log"):
+        raise ValueError(f"scale must be linear or log (got {scale!r})")
+    match kind, fields:
+        case "double", {"min": low, "max": high, **rest} if not rest:
+            return Double(low, high, scale)
+        case "integer", {"min": low, "max": high, **rest} if not rest:
+            return Integer(low, high, scale)
+        case "discrete", {"values": values, **rest} if not rest:
+            return Discrete(tuple(values))
+        case "categorical", {"values": values, **rest} if not rest:
+            return Categorical(tuple(values))
+    raise ValueError(f"no parameter has type {kind!r} and fields {', '.join(fields)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +217,20 @@ class SearchSpace(Mapping[str, Parameter]):
         return len(self.parameters)
 
     def __hash__(self) -> int:
-        return hash(tuple(self.parameters.items()))
+        return hash(frozenset(self.parameters.items()))
 
     def __reduce__(self) -> tuple[type[SearchSpace], tuple[dict[str, Parameter]]]:
         # A mapping proxy cannot be pickled, and spaces travel to worker processes.
         return SearchSpace, (dict(self.parameters),)
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Mapping[str, Any]]) -> SearchSpace:
+        """Return the space of a sweep file's entries; raises ValueError."""
+        return cls({name: parameter_of(entry) for name, entry in entries.items()})
+
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """Return it JSON-able, as a sweep file writes it."""
+        return {name: parameter.entry() for name, parameter in self.parameters.items()}
 
     def without(self, names: frozenset[str] | set[str]) -> SearchSpace:
         """Return the space with `names` left out."""

@@ -1,0 +1,212 @@
+"""From everything that was said to a plan: frozen, printable, fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from mesosweep.domain.errors import SettingsError
+from mesosweep.domain.plan import OnGateFail, StagePlan, SweepPlan
+from mesosweep.domain.study import SelectBy, TrialSettings
+from mesosweep.domain.trial import Checkpoint, CheckpointKind
+from mesosweep.plugins import BACKENDS, SAMPLERS, SPECIES, Registry
+from mesosweep.settings.desk import Desk
+from mesosweep.settings.flags import Flags
+from mesosweep.settings.searched import searched
+from mesosweep.settings.sources import FLAG
+from mesosweep.settings.stages import content
+from mesosweep.settings.trial import TrialPlan, overlaid, own_hyperparameters, resolve_trial
+
+
+def plan_sweep(
+    flags: Flags,
+    *,
+    registry: Registry,
+    environ: Mapping[str, str],
+    first_attempt: int = 0,
+    cores: int | None = None,
+) -> SweepPlan:
+    """Plan all stages of a species, one after the other.
+
+    `cores` is how many trials run side by side without slowing each other down;
+    None counts those of this machine.
+
+    Raises:
+        SettingsError: something said is unknown, malformed or impossible.
+        PluginError: a plugin that was named is not there.
+    """
+    desk = Desk.open(flags, registry, environ)
+    numbers = tuple(stage.number for stage in desk.vocabulary.curriculum.stages)
+    return _plan(desk, numbers, first_attempt=first_attempt, cores=cores)
+
+
+def plan_launch(
+    flags: Flags,
+    *,
+    registry: Registry,
+    environ: Mapping[str, str],
+    first_attempt: int = 0,
+    cores: int | None = None,
+) -> SweepPlan:
+    """Plan the one stage `flags.stage` (1 when nothing is said): a sweep of its own.
+
+    Raises as `plan_sweep` does.
+    """
+    desk = Desk.open(flags, registry, environ)
+    number = _one_stage(desk)
+    return _plan(
+        desk, (number,), first_attempt=first_attempt, cores=cores, suffix=f"_stage{number}"
+    )
+
+
+def plan_trial(
+    flags: Flags, *, registry: Registry, environ: Mapping[str, str], injected: Mapping[str, str]
+) -> tuple[TrialPlan, TrialSettings]:
+    """Resolve the one trial that `mesosweep trial` is asked for.
+
+    `injected` holds parameters as text, e.g. `ppo_gamma` → `0.99`. Raises as
+    `plan_sweep` does.
+    """
+    desk = Desk.open(flags, registry, environ)
+    number = _one_stage(desk)
+    settings = desk.trial_settings(desk.vocabulary.curriculum.stage(number))
+    trial = resolve_trial(
+        desk.vocabulary,
+        stage=number,
+        timesteps=settings.timesteps,
+        n_envs=settings.n_envs,
+        overrides=flags.overrides,
+        injected=injected,
+    )
+    return trial, settings
+
+
+def _one_stage(desk: Desk) -> int:
+    number = 1 if desk.flags.stage is None else desk.flags.stage
+    return overlaid(desk.vocabulary, number, ()).number
+
+
+def _plan(
+    desk: Desk, numbers: tuple[int, ...], *, first_attempt: int, cores: int | None, suffix: str = ""
+) -> SweepPlan:
+    ask = desk.sources
+    backend = desk.named(BACKENDS, "backend", "local")
+    load = _checkpoint(desk.flags.load) if desk.flags.load else None
+    stages = [
+        searched(desk, number, warm_starts=load is not None or place > 0)
+        for place, number in enumerate(numbers)
+    ]
+    swept = {name for stage in stages for name in stage.space}
+    if backend == "local":
+        stages = _one_per_core(desk, stages, cores or _cores())
+    handoff = cast("CheckpointKind", ask.one_of("handoff", get_args(CheckpointKind)))
+    return SweepPlan(
+        species=desk.species,
+        algorithm=desk.algorithm,
+        backend=backend,
+        root=_below(ask.word("output_dir", ".") or ".", f"sweeps/{desk.species}/{desk.algorithm}"),
+        sweep_key=f"sweep_state_{desk.species}_{desk.algorithm}{suffix}",
+        stages=tuple(stages),
+        comparables=_comparables(desk, stages, load=load, handoff=handoff),
+        carried=desk.carried & swept,
+        load=load,
+        first_attempt=first_attempt,
+        resume=ask.truth("resume", default=True),
+        select_by=cast("SelectBy", ask.one_of("select_by", get_args(SelectBy))),
+        handoff=handoff,
+        on_gate_fail=cast("OnGateFail", ask.one_of("on_gate_fail", get_args(OnGateFail))),
+        sampler=desk.named(SAMPLERS, "sampler", "tpe"),
+        stage_dir=desk.stage_dir,
+        trial_timeout_s=ask.seconds("trial_timeout_s"),
+        trackers=desk.trackers(),
+        device=ask.word("device", "cpu") or "cpu",
+        trust=ask.truth("trust", default=False),
+        notes=tuple(dict.fromkeys(desk.notes)),
+        origins=dict(ask.origins),
+    )
+
+
+def _one_per_core(desk: Desk, stages: list[StagePlan], cores: int) -> list[StagePlan]:
+    """Cap what a file or nobody asked for; what the user typed is obeyed."""
+    asked: dict[str, int] = {}
+    capped = []
+    for stage in stages:
+        origin = desk.sources.origins[f"stage{stage.number}.parallel"]
+        if origin == FLAG or origin.startswith("environment") or stage.parallel <= cores:
+            capped.append(stage)
+        else:
+            asked[origin] = max(stage.parallel, asked.get(origin, 0))
+            capped.append(replace(stage, parallel=cores))
+    if asked:
+        told = ", ".join(f"{number} by {origin}" for origin, number in asked.items())
+        desk.notes.append(
+            f"Up to {cores} trials run at a time, one per core (asked for: {told}); "
+            "--parallel N is obeyed."
+        )
+    return capped
+
+
+def _comparables(
+    desk: Desk, stages: list[StagePlan], *, load: Checkpoint | None, handoff: CheckpointKind
+) -> dict[str, Any]:
+    """Return what makes trials comparable, in full, so that a difference can be named."""
+    rows = desk.registry.status(SPECIES)
+    versions = [row.version for row in rows if row.name == desk.species]
+    lessons = {}
+    for plan in stages:
+        stage = overlaid(desk.vocabulary, plan.number, desk.overrides)
+        # Only this algorithm's table matters, and its values, not how they were spelt.
+        judged = {k: v for k, v in content(stage).items() if k != "algorithms"}
+        settings = asdict(plan.settings)
+        # How often a trial is saved changes nothing about it.
+        del settings["save_freq"]
+        lessons[str(plan.number)] = {
+            **judged,
+            "hyperparameters": own_hyperparameters(desk.vocabulary.algorithm, stage),
+            "space": plan.space.entries(),
+            "settings": settings,
+        }
+    return {
+        "species": desk.species,
+        "species_version": versions[0] if versions else "?",
+        "algorithm": desk.algorithm,
+        "stages": lessons,
+        "load": _identity(load) if load else None,
+        "handoff": handoff,
+    }
+
+
+def _checkpoint(path: str) -> Checkpoint:
+    """Return the checkpoint that `--load` names: `…/<trial id>/models/<name>.zip`."""
+    is_remote = "://" in path or path.startswith("/gcs/")
+    if not is_remote and not Path(path).is_file():
+        raise SettingsError(f"--load {path}: no such file.", hint="Name the policy's zip file.")
+    uri = path if is_remote else str(Path(path).absolute())
+    parts = uri.split("/")
+    kind: CheckpointKind = "final" if parts[-1].endswith("_final.zip") else "best"
+    return Checkpoint(uri, kind, trial_id=parts[-3] if len(parts) >= 3 else "?")
+
+
+def _identity(checkpoint: Checkpoint) -> str:
+    """Return what stays the same when a checkpoint is moved."""
+    path = Path(checkpoint.uri)
+    if not path.is_file():
+        return checkpoint.uri
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def _below(output_dir: str, path: str) -> str:
+    # Not by pathlib, which would take a slash out of gs://.
+    if output_dir in (".", "./"):
+        return path
+    return f"{output_dir.rstrip('/')}/{path}"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
