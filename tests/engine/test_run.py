@@ -291,7 +291,7 @@ def test_no_resume_starts_a_new_attempt_and_keeps_the_old_state(world: World) ->
 
     assert world.store_state().attempt == 1
     assert world.study_of(1).folder.endswith("stage1_a1")
-    assert len(world.store.set_aside_states) == 1
+    assert len(world.store.aside) == 1
 
 
 def test_more_trials_continue_a_finished_stage(world: World) -> None:
