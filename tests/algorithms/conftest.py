@@ -1,0 +1,109 @@
+"""A tiny lesson for each algorithm, and learners whose insides can be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesosweep.algorithms._learner import SB3Learner
+from mesosweep.algorithms._ppo import PPOLearner
+from mesosweep.algorithms._sac import SACLearner
+from mesosweep.algorithms._session import Session, Watch
+from mesosweep.ports import Lesson
+from mesosweep.testing.tiny import Recorder, TinyGround
+
+QUICK: Mapping[str, Mapping[str, Any]] = {
+    "ppo": {"n_steps": 32, "batch_size": 32, "n_epochs": 2, "net_arch": [16, 16]},
+    "sac": {"learning_starts": 40, "batch_size": 16, "net_arch": [16, 16], "buffer_size": 4_000},
+}
+
+
+@pytest.fixture(params=["ppo", "sac"])
+def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture
+def ground() -> TinyGround:
+    return TinyGround()
+
+
+@pytest.fixture
+def learner_of() -> Callable[[str], SB3Learner]:
+    learners: dict[str, type[SB3Learner]] = {"ppo": PPOLearner, "sac": SACLearner}
+    return lambda name: learners[name]()
+
+
+@pytest.fixture
+def lesson_of() -> Callable[..., Lesson]:
+    """Return a function of name and changes; `hyperparameters` are laid over quick ones."""
+
+    def a_lesson(name: str, **changes: Any) -> Lesson:
+        hyperparameters = {**QUICK[name], **changes.pop("hyperparameters", {})}
+        lesson = Lesson(
+            hyperparameters=hyperparameters,
+            curriculum={},
+            timesteps=400,
+            n_envs=4,
+            seed=3,
+            eval_freq=200,
+            save_freq=10_000,
+            parent=None,
+        )
+        return replace(lesson, **changes)
+
+    return a_lesson
+
+
+@pytest.fixture
+def built(
+    learner_of: Callable[[str], SB3Learner], ground: TinyGround
+) -> Callable[[str, Lesson], Session]:
+    """Return a function that builds a training and steps nothing."""
+    return lambda name, lesson: learner_of(name)._open(lesson, ground)
+
+
+@pytest.fixture
+def seen_in_training(
+    learner_of: Callable[[str], SB3Learner],
+    ground: TinyGround,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., list[Any]]:
+    """Return a function that trains and returns what `look` saw after each update."""
+
+    def train(name: str, lesson: Lesson, look: Callable[[Session], Any]) -> list[Any]:
+        seen, learner = [], learner_of(name)
+        cycle = learner._cycle
+
+        def observed(session: Session, watch: Watch) -> dict[str, float]:
+            told = cycle(session, watch)
+            seen.append(look(session))
+            return told
+
+        monkeypatch.setattr(learner, "_cycle", observed)
+        learner.train(lesson, ground, Recorder(ground, tmp_path / "seen"))
+        return seen
+
+    return train
+
+
+@pytest.fixture
+def parent_of(
+    learner_of: Callable[[str], SB3Learner], lesson_of: Callable[..., Lesson], tmp_path: Path
+) -> Callable[..., Path]:
+    """Return a function that trains a parent and returns its policy zip."""
+
+    def a_parent(name: str, **changes: Any) -> Path:
+        learner, ground = learner_of(name), TinyGround()
+        learner.train(lesson_of(name, **changes), ground, Recorder(ground, tmp_path / "parent"))
+        path = tmp_path / "parent.zip"
+        learner.save_final(path)
+        return path
+
+    return a_parent

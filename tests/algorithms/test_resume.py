@@ -1,0 +1,294 @@
+"""An interrupted training goes on bit for bit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch as th
+
+from mesosweep.algorithms._learner import SB3Learner
+from mesosweep.domain.errors import CheckpointDamaged, Interrupted
+from mesosweep.ports import Lesson
+from mesosweep.testing.tiny import Recorder, TinyGround
+
+LessonOf = Callable[..., Lesson]
+LearnerOf = Callable[[str], SB3Learner]
+ParentOf = Callable[..., Path]
+
+
+def tensors(learner: SB3Learner) -> dict[str, th.Tensor]:
+    """Return every number that the learner's model holds, optimiser moments too."""
+    assert learner._trained is not None
+    model, found = learner._trained.model, {}
+
+    def gather(where: str, value: Any) -> None:
+        if isinstance(value, th.Tensor):
+            found[where] = value.detach().clone()
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                gather(f"{where}/{key}", inner)
+
+    gather("", model.get_parameters())
+    if getattr(model, "log_ent_coef", None) is not None:
+        found["log_alpha"] = model.log_ent_coef.detach().clone()
+    env = learner._trained.env
+    for name, array in env.arrays().items():
+        found[f"normaliser/{name}"] = th.as_tensor(array)
+    return found
+
+
+def assert_equal(one: SB3Learner, two: SB3Learner) -> None:
+    first, second = tensors(one), tensors(two)
+    assert first.keys() == second.keys()
+    for key, tensor in first.items():
+        assert th.equal(tensor, second[key]), key
+
+
+@pytest.fixture
+def lesson(name: str, lesson_of: LessonOf, parent_of: ParentOf) -> Lesson:
+    """Return a lesson in which everything changes: schedules, warm-up and ramp."""
+    slow = {"train_freq": 2} if name == "sac" else {}
+    return lesson_of(
+        name,
+        parent=parent_of(name),
+        timesteps=1_501,
+        eval_freq=200,
+        save_freq=400,
+        hyperparameters={"learning_rate_end": 1e-5, "schedule": "cosine", **slow},
+        curriculum={"warmup_fraction": 0.1, "ramp_fraction": 0.8, "ramp_start_value": 0.3},
+        ramp_end=1.5,
+    )
+
+
+@pytest.fixture
+def unbroken(
+    name: str, lesson: Lesson, learner_of: LearnerOf, tmp_path: Path
+) -> tuple[SB3Learner, Recorder]:
+    learner, ground = learner_of(name), TinyGround()
+    recorder = Recorder(ground, tmp_path / "whole")
+    learner.train(lesson, ground, recorder)
+    return learner, recorder
+
+
+def test_from_every_periodic_checkpoint(
+    name: str,
+    lesson: Lesson,
+    unbroken: tuple[SB3Learner, Recorder],
+    learner_of: LearnerOf,
+    tmp_path: Path,
+) -> None:
+    whole, told = unbroken
+    assert len(told.checkpoints) == 3
+
+    for step, folder in told.checkpoints.items():
+        ground, resumed = TinyGround(), learner_of(name)
+        recorder = Recorder(ground, tmp_path / f"from-{step}")
+        trained = resumed.train(replace(lesson, resume=folder), ground, recorder)
+
+        assert trained == lesson.timesteps
+        assert_equal(resumed, whole)
+        assert recorder.updates == [(at, values) for at, values in told.updates if at > step]
+        assert recorder.evaluations == [e for e in told.evaluations if e.step > step]
+        assert recorder.bests == [at for at in told.bests if at > step]
+
+
+def test_after_being_stopped_again_and_again(
+    name: str,
+    lesson: Lesson,
+    unbroken: tuple[SB3Learner, Recorder],
+    learner_of: LearnerOf,
+    tmp_path: Path,
+) -> None:
+    resume: Path | None = None
+    for round_, stop_at in enumerate((200, 600, 1_100)):
+        ground = TinyGround()
+        recorder = Recorder(ground, tmp_path / f"round-{round_}", stop_at=stop_at)
+        with pytest.raises(Interrupted, match="of 1501 steps"):
+            learner_of(name).train(replace(lesson, resume=resume), ground, recorder)
+        resume = recorder.checkpoints[max(recorder.checkpoints)]
+        assert all(envs.is_closed for envs in ground.opened)
+
+    last, ground = learner_of(name), TinyGround()
+    last.train(replace(lesson, resume=resume), ground, Recorder(ground, tmp_path / "last"))
+
+    assert_equal(last, unbroken[0])
+
+
+def test_a_stop_before_the_first_update_can_be_resumed(
+    name: str,
+    lesson: Lesson,
+    unbroken: tuple[SB3Learner, Recorder],
+    learner_of: LearnerOf,
+    tmp_path: Path,
+) -> None:
+    ground = TinyGround()
+    recorder = Recorder(ground, tmp_path / "early", stop_at=0)
+    with pytest.raises(Interrupted):
+        learner_of(name).train(lesson, ground, recorder)
+    (folder,) = recorder.checkpoints.values()
+
+    last = learner_of(name)
+    last.train(replace(lesson, resume=folder), ground, Recorder(ground, tmp_path / "last"))
+
+    assert_equal(last, unbroken[0])
+
+
+def test_random_actions_go_on_where_they_were(
+    lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    lesson = lesson_of("sac", hyperparameters={"learning_starts": 200}, timesteps=300)
+    whole, ground = learner_of("sac"), TinyGround()
+    whole.train(lesson, ground, Recorder(ground, tmp_path / "whole"))
+    stopped = Recorder(ground, tmp_path / "stopped", stop_at=100)
+    with pytest.raises(Interrupted):
+        learner_of("sac").train(lesson, ground, stopped)
+
+    last = learner_of("sac")
+    resume = stopped.checkpoints[100]
+    last.train(replace(lesson, resume=resume), ground, Recorder(ground, tmp_path / "last"))
+
+    assert_equal(last, whole)
+
+
+def test_a_checkpoint_of_the_last_step_leaves_only_the_last_evaluation(
+    name: str, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    lesson, ground = lesson_of(name, timesteps=300, save_freq=300), TinyGround()
+    told = Recorder(ground, tmp_path / "whole")
+    learner_of(name).train(lesson, ground, told)
+
+    again = Recorder(ground, tmp_path / "again")
+    learner_of(name).train(replace(lesson, resume=told.checkpoints[300]), ground, again)
+
+    assert again.updates == []
+    assert again.evaluations == told.evaluations[-1:]
+
+
+def test_the_parent_need_not_be_there_any_more(
+    name: str,
+    lesson: Lesson,
+    unbroken: tuple[SB3Learner, Recorder],
+    learner_of: LearnerOf,
+    tmp_path: Path,
+) -> None:
+    whole, told = unbroken
+    assert lesson.parent is not None
+    lesson.parent.unlink()
+
+    last, ground = learner_of(name), TinyGround()
+    resume = told.checkpoints[max(told.checkpoints)]
+    last.train(replace(lesson, resume=resume), ground, Recorder(ground, tmp_path / "last"))
+
+    assert_equal(last, whole)
+
+
+def test_a_request_to_stop_is_asked_for_between_minibatches(
+    lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    class InTheUpdate(Recorder):
+        def should_stop(self) -> bool:
+            super().should_stop()
+            # 32 vector steps have passed: what follows is the first update.
+            return self.asked > 32 + 3
+
+    ground = TinyGround()
+    recorder = InTheUpdate(ground, tmp_path)
+
+    with pytest.raises(Interrupted, match="after 0 of"):
+        learner_of("ppo").train(
+            lesson_of("ppo", hyperparameters={"batch_size": 16, "n_epochs": 10}), ground, recorder
+        )
+
+    assert recorder.asked == 32 + 4
+    assert list(recorder.checkpoints) == [0]
+
+
+@pytest.mark.parametrize("part", ["training.json", "training.npz", "training.pt"])
+@pytest.mark.parametrize("fault", ["missing", "cut"])
+def test_a_damaged_checkpoint_is_named(
+    *,
+    name: str,
+    part: str,
+    fault: str,
+    lesson_of: LessonOf,
+    learner_of: LearnerOf,
+    tmp_path: Path,
+) -> None:
+    ground = TinyGround()
+    recorder = Recorder(ground, tmp_path, stop_at=100)
+    lesson = lesson_of(name)
+    with pytest.raises(Interrupted):
+        learner_of(name).train(lesson, ground, recorder)
+    folder = recorder.checkpoints[max(recorder.checkpoints)]
+    content = (folder / part).read_bytes()
+    (folder / part).unlink()
+    if fault == "cut":
+        (folder / part).write_bytes(content[: len(content) // 2])
+
+    with pytest.raises(CheckpointDamaged, match="checkpoint-"):
+        learner_of(name).train(
+            replace(lesson, resume=folder), ground, Recorder(ground, tmp_path / "x")
+        )
+
+
+def test_a_checkpoint_of_another_training_is_refused(
+    lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    ground = TinyGround()
+    recorder = Recorder(ground, tmp_path, stop_at=100)
+    with pytest.raises(Interrupted):
+        learner_of("ppo").train(lesson_of("ppo"), ground, recorder)
+    folder = recorder.checkpoints[max(recorder.checkpoints)]
+    wide = lesson_of("ppo", hyperparameters={"net_arch": [32, 32]}, resume=folder)
+
+    for name, lesson in (("sac", lesson_of("sac", resume=folder)), ("ppo", wide)):
+        with pytest.raises(CheckpointDamaged, match="does not fit this trial"):
+            learner_of(name).train(lesson, ground, Recorder(ground, tmp_path / "x"))
+
+
+def test_no_pickle_is_in_a_checkpoint(
+    name: str, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    ground = TinyGround()
+    recorder = Recorder(ground, tmp_path, stop_at=100)
+    with pytest.raises(Interrupted):
+        learner_of(name).train(lesson_of(name), ground, recorder)
+    folder = recorder.checkpoints[max(recorder.checkpoints)]
+
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "training.json",
+        "training.npz",
+        "training.pt",
+    ]
+    assert json.loads((folder / "training.json").read_text())["structure"]["algorithm"] == name
+    th.load(folder / "training.pt", weights_only=True)
+    shutil.rmtree(folder)
+
+
+def test_a_loss_that_is_no_number_ends_the_training_with_a_sentence(
+    name: str,
+    lesson_of: LessonOf,
+    learner_of: LearnerOf,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    learner, ground = learner_of(name), TinyGround()
+    turn = learner._turn_knobs
+
+    def poisoned(session: Any, began: int) -> dict[str, float]:
+        if session.step > 100:
+            with th.no_grad():
+                for parameter in session.model.policy.parameters():
+                    parameter.fill_(th.nan)
+        return turn(session, began)
+
+    monkeypatch.setattr(learner, "_turn_knobs", poisoned)
+
+    with pytest.raises(FloatingPointError, match=r"finite|became nan"):
+        learner.train(lesson_of(name), ground, Recorder(ground, tmp_path))
