@@ -33,6 +33,15 @@ class TestScore:
         assert score.std_reward == pytest.approx(math.sqrt(2))
         assert score.full_length_rate == 0.5
 
+    @pytest.mark.parametrize(
+        "rewards",
+        [(math.nan, 1.0), (math.inf, 1.0), (math.inf, -math.inf), (1e308, 1e308, 1e308)],
+    )
+    def test_rewards_that_are_no_numbers_make_a_score_that_is_none(
+        self, rewards: tuple[float, ...]
+    ) -> None:
+        assert not Score.of([an_episode(reward) for reward in rewards]).is_finite
+
     def test_a_metric_that_one_episode_lacks_is_unmeasured(self) -> None:
         score = Score.of([an_episode(speed=1.0, turn=2.0), an_episode(speed=3.0)])
 

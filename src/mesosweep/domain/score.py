@@ -35,7 +35,7 @@ class Score:
     episodes: int
     mean_reward: float
     std_reward: float
-    """Sample standard deviation over episodes; 0 for a single one."""
+    """Sample standard deviation over episodes; 0 for a single one, NaN where a reward is not finite."""
     mean_length: float
     full_length_rate: float
     """Share of episodes that reached the horizon or ended in success."""
@@ -53,12 +53,12 @@ class Score:
         names = [n for n in episodes[0].metrics if all(n in e.metrics for e in episodes)]
         return cls(
             episodes=len(episodes),
-            mean_reward=fmean(rewards),
-            std_reward=stdev(rewards) if len(rewards) > 1 else 0.0,
+            mean_reward=_mean(rewards),
+            std_reward=_spread(rewards),
             mean_length=fmean(episode.length for episode in episodes),
             full_length_rate=fmean(e.reason in ("horizon", "success") for e in episodes),
             success_rate=fmean(outcomes) if len(outcomes) == len(episodes) else None,
-            metrics={name: fmean(e.metrics[name] for e in episodes) for name in names},
+            metrics={name: _mean([e.metrics[name] for e in episodes]) for name in names},
         )
 
     @property
@@ -148,6 +148,20 @@ def lower_bound(rate: float, episodes: int, *, confidence: float = 0.95) -> floa
         else:
             high = middle
     return low
+
+
+def _mean(values: Sequence[float]) -> float:
+    try:
+        return fmean(values)
+    except (OverflowError, ValueError):  # too large together, or infinities of both signs
+        return math.nan
+
+
+def _spread(values: Sequence[float]) -> float:
+    if len(values) == 1:
+        return 0.0
+    # `stdev` raises on anything that is not finite.
+    return stdev(values) if all(map(math.isfinite, values)) else math.nan
 
 
 def _at_least(successes: int, episodes: int, p: float) -> float:

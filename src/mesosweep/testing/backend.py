@@ -282,9 +282,10 @@ class BackendSuite:
         assert submission.study == self.study()
         assert backend.find(self.study()) is None
 
-    def test_a_submitted_study_is_found(self) -> None:
+    def test_a_study_that_has_begun_is_found(self) -> None:
         backend = self.open_backend()
         job = backend.submit(backend.prepare(self.study()))
+        backend.poll(job)
 
         assert backend.find(self.study()) == job
         backend.cancel(job)

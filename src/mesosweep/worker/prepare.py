@@ -1,0 +1,74 @@
+"""From words to things: plan, ground, learner and lesson of one trial. Nothing is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesosweep.domain.space import Assignment
+from mesosweep.plugins import ALGORITHMS, SPECIES, Algorithm, Registry, Species, resolve
+from mesosweep.ports import Ground, Learner, Lesson
+from mesosweep.settings.parameters import Vocabulary
+from mesosweep.settings.stages import load_curriculum
+from mesosweep.settings.trial import TrialPlan, resolve_trial
+from mesosweep.worker.request import TrialRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Everything that a trial is made of."""
+
+    species: Species
+    algorithm: Algorithm
+    plan: TrialPlan
+    ground: Ground
+    learner: Learner
+    lesson: Lesson
+    assignment: Assignment
+    """What was injected, by name, as understood."""
+
+
+def prepare(request: TrialRequest, registry: Registry) -> Prepared:
+    """Resolve a request and build what training needs, up to the first step.
+
+    Raises:
+        UsageError: a plugin, setting or parameter is wrong.
+        CheckpointDamaged: the bundle to start from is not whole.
+    """
+    species = registry.get(SPECIES, request.species)
+    algorithm = registry.get(ALGORITHMS, request.algorithm)
+    curriculum = load_curriculum(species, request.stage_dir, registry=registry)
+    vocabulary = Vocabulary.of(species, algorithm, curriculum, registry)
+    plan = resolve_trial(
+        vocabulary,
+        stage=request.stage,
+        timesteps=request.timesteps,
+        n_envs=request.n_envs,
+        overrides=request.overrides,
+        injected=request.injected,
+    )
+    ground = _open_ground(species, plan)
+    what = f"algorithm '{algorithm.name}'"
+    learner: Learner = resolve(algorithm.learner, what=what, extra=algorithm.extra)()
+    lesson = Lesson(
+        hyperparameters=plan.hyperparameters,
+        curriculum=plan.curriculum,
+        timesteps=plan.timesteps,
+        n_envs=plan.n_envs,
+        seed=request.training_seed,
+        eval_freq=request.eval_freq,
+        save_freq=request.save_freq,
+        parent=Path(request.load) if request.load else None,
+        device=request.device,
+        trust=request.trust,
+        ramp_end=plan.ramp_end,
+    )
+    places = {name: vocabulary.parameter(name, where=f"--{name}") for name in request.injected}
+    assignment = {name: plan.parameters[place.dotted] for name, place in places.items()}
+    return Prepared(species, algorithm, plan, ground, learner, lesson, assignment)
+
+
+def _open_ground(species: Species, plan: TrialPlan) -> Ground:
+    from mesosweep.envs.ground import open_ground
+
+    return open_ground(species, reference=plan.reference, training=plan.training)

@@ -1,0 +1,248 @@
+"""One trial from its words to its record, read straight down."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mesosweep import __version__
+from mesosweep.domain.errors import Interrupted, MesosweepError, StoreError
+from mesosweep.domain.score import Score
+from mesosweep.domain.seeds import Evidence, evidence_seeds
+from mesosweep.domain.trial import Checkpoint, CheckpointKind, Trial, TrialStatus
+from mesosweep.plugins import Registry
+from mesosweep.records import lease
+from mesosweep.records.bundle import Bundle, finish_publishing, open_bundle, publish_bundle
+from mesosweep.records.layout import TrialFolder
+from mesosweep.records.metrics import Circumstances, Damaged, read_trial, write_metrics
+from mesosweep.records.periodic import clear_unfinished, drop_periodic, latest_whole
+from mesosweep.records.progress import ProgressWriter
+from mesosweep.records.stage_config import StageConfig, write_stage_config
+from mesosweep.worker.observer import TrialObserver
+from mesosweep.worker.prepare import Prepared, prepare
+from mesosweep.worker.request import TrialRequest
+from mesosweep.worker.tracking import tracking
+from mesosweep.worker.tuning import TuningReport
+from mesosweep.worker.versions import versions
+
+
+def run_trial(
+    request: TrialRequest,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+    registry: Registry | None = None,
+) -> Trial:
+    """Train and judge one trial, and leave its record in its folder.
+
+    A trial that has ended is not run again; one that was interrupted goes on from
+    its last whole checkpoint. When `stop` says so it writes a checkpoint and comes
+    back `running`. What goes wrong while training is recorded, not raised.
+
+    Raises:
+        UsageError: the request cannot be met; nothing was written.
+        StoreError: the folder, or the bundle to start from, cannot be used.
+        SweepLocked: another process is training this very trial.
+    """
+    folder = TrialFolder(request.folder)
+    if (ended := read_trial(folder.metrics)) is not None:
+        return _believed(ended)
+    prepared = prepare(request, registry or Registry())
+    parent = open_bundle(prepared.lesson.parent) if prepared.lesson.parent else None
+    prepared.learner.check(prepared.lesson, prepared.ground)
+    with lease.hold(folder.path):
+        if (ended := read_trial(folder.metrics)) is not None:
+            return _believed(ended)
+        return _Attempt(request, prepared, parent, folder).run(stop)
+
+
+@dataclass
+class _Attempt:
+    """One process's go at a trial whose folder it holds."""
+
+    request: TrialRequest
+    prepared: Prepared
+    parent: Bundle | None
+    folder: TrialFolder
+
+    def run(self, stop: Callable[[], bool]) -> Trial:
+        for note in self.prepared.plan.notes:
+            print(note, flush=True)
+        write_stage_config(self.folder.stage_config, self._config())
+        with ExitStack() as stack:
+            observer = self._observer(stack, stop)
+            try:
+                trial = self._finished(observer)
+            except Interrupted:
+                return self._trial("running", observer)
+            except StoreError:
+                # A full disk or a folder taken away is no fault of this trial: it may go on later.
+                raise
+            except FloatingPointError as cause:
+                trial = self._trial("diverged", observer, reason=str(cause))
+            except MesosweepError as cause:
+                trial = self._trial("failed", observer, reason=str(cause))
+            except Exception as cause:  # noqa: BLE001  # learners and envs break in any way; the record says how
+                traceback.print_exc()
+                trial = self._trial("failed", observer, reason=_told(cause))
+            # The record comes last: once it is there, the trial has ended.
+            write_metrics(self.folder.metrics, trial, self._circumstances(observer))
+        drop_periodic(self.folder.checkpoints)
+        return trial
+
+    def _finished(self, observer: TrialObserver) -> Trial:
+        """Train to the end, publish, and face the panel."""
+        learner, lesson, ground = (
+            self.prepared.learner,
+            replace(self.prepared.lesson, resume=self._resume(observer)),
+            self.prepared.ground,
+        )
+        steps = learner.train(lesson, ground, observer)
+        final = self.folder.final(self.request.stage)
+        publish_bundle(final, learner.save_final, step=steps, meta=self._meta())
+        if observer.best is None:
+            raise FloatingPointError("no evaluation had a finite mean reward")
+        # Read back from the disk: what is judged is what is handed on.
+        best = learner.load(open_bundle(self.folder.best).policy, ground, trust=lesson.trust)
+        panel = Score.of(ground.play(best, self._seeds("panel", self.request.panel_episodes)))
+        return self._trial("finished", observer, steps=steps, panel=panel)
+
+    def _resume(self, observer: TrialObserver) -> Path | None:
+        """Put in order what a lost worker left, and return the checkpoint to go on from."""
+        for policy in (self.folder.best, self.folder.final(self.request.stage)):
+            finish_publishing(policy)
+        clear_unfinished(self.folder.checkpoints)
+        kept, passed_over = latest_whole(self.folder.checkpoints)
+        for reason in passed_over:
+            print(f"A checkpoint was passed over: {reason}", file=sys.stderr)
+        if kept is not None:
+            observer.go_on(kept.step, kept.meta)
+            print(f"Going on from step {kept.step:,}.", flush=True)
+        observer.begin()
+        return kept.folder if kept is not None else None
+
+    def _observer(self, stack: ExitStack, stop: Callable[[], bool]) -> TrialObserver:
+        return TrialObserver(
+            self.folder,
+            ground=self.prepared.ground,
+            seeds=self._seeds("select", self.request.eval_episodes),
+            progress=stack.enter_context(ProgressWriter(self.folder.progress)),
+            report=TuningReport(self.folder.path),
+            track=stack.enter_context(tracking(self.request.trackers, self._order())),
+            stop=stop,
+            meta=self._meta(),
+        )
+
+    def _seeds(self, evidence: Evidence, count: int) -> range:
+        return evidence_seeds(
+            evidence, sweep_seed=self.request.seed, stage=self.request.stage, count=count
+        )
+
+    def _trial(
+        self,
+        status: TrialStatus,
+        observer: TrialObserver,
+        *,
+        steps: int | None = None,
+        panel: Score | None = None,
+        reason: str | None = None,
+    ) -> Trial:
+        plan, request = self.prepared.plan, self.request
+        return Trial(
+            trial_id=request.trial_id,
+            attempt=request.attempt,
+            status=status,
+            assignment=self.prepared.assignment,
+            parameters=plan.parameters,
+            best_mean_reward=observer.best.score.mean_reward if observer.best else None,
+            panel=panel,
+            verdict=plan.gate.admits(panel) if panel else None,
+            checkpoint=self._checkpoint("best", self.folder.best),
+            final_checkpoint=self._checkpoint("final", self.folder.final(request.stage)),
+            steps_asked=plan.timesteps,
+            steps_trained=observer.step if steps is None else steps,
+            duration_s=round(observer.spent_s, 3),
+            reason=reason,
+            seed=request.training_seed,
+        )
+
+    def _checkpoint(self, kind: CheckpointKind, policy: Path) -> Checkpoint | None:
+        return Checkpoint(str(policy), kind, self.request.trial_id) if policy.exists() else None
+
+    def _circumstances(self, observer: TrialObserver) -> Circumstances:
+        return Circumstances(
+            species=self.request.species,
+            algorithm=self.request.algorithm,
+            stage=self.request.stage,
+            best=observer.best,
+            last=observer.last,
+            parent=self._parent(),
+            versions=versions(),
+        )
+
+    def _parent(self) -> dict[str, Any] | None:
+        if self.parent is None:
+            return None
+        policy, step = str(self.parent.policy), self.parent.step
+        return {"uri": policy, "step": step, "identity": self.parent.identity}
+
+    def _meta(self) -> dict[str, Any]:
+        """Return what every bundle of this trial says of itself."""
+        return {**self._order(), "parent": self._parent()}
+
+    def _order(self) -> dict[str, Any]:
+        request = self.request
+        return {
+            "species": request.species,
+            "algorithm": request.algorithm,
+            "stage": request.stage,
+            "attempt": request.attempt,
+            "trial_id": request.trial_id,
+            "parameters": dict(self.prepared.plan.parameters),
+        }
+
+    def _config(self) -> StageConfig:
+        plan, request = self.prepared.plan, self.request
+        return StageConfig(
+            species=plan.species,
+            stage=plan.stage,
+            name=plan.stage_name,
+            algorithm=plan.algorithm,
+            reward_weights=plan.training,
+            reference=plan.reference,
+            hyperparameters=plan.hyperparameters,
+            curriculum=plan.curriculum,
+            run={
+                "trial_id": request.trial_id,
+                "attempt": request.attempt,
+                "seed": request.training_seed,
+                "sweep_seed": request.seed,
+                "timesteps": plan.timesteps,
+                "n_envs": plan.n_envs,
+                "eval_freq": request.eval_freq,
+                "eval_episodes": request.eval_episodes,
+                "panel_episodes": request.panel_episodes,
+                "save_freq": request.save_freq,
+                "device": request.device,
+                "load": request.load,
+            },
+            library_version=__version__,
+            versions=versions(),
+        )
+
+
+def _believed(ended: Trial | Damaged) -> Trial:
+    if isinstance(ended, Damaged):
+        raise StoreError(
+            f"{ended.reason.rstrip('.')}.",
+            hint=f"Restore the file, or remove it to train the trial again: {ended.path}",
+        )
+    return ended
+
+
+def _told(cause: Exception) -> str:
+    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__

@@ -1,0 +1,162 @@
+"""`run-all` and `launch` from the first word to the last."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mesosweep.testing.command import Mesosweep
+
+COUNTING = (
+    *("--species", "counting", "--algorithm", "count", "--sampler", "random"),
+    *("--timesteps", "20", "--eval-freq", "10", "--panel-episodes", "4", "--test-episodes", "4"),
+    *("--parallel", "2", "--no-check"),
+)
+
+
+def test_a_sweep_ends_with_its_table_and_the_next_command(mesosweep: Mesosweep, here: Path) -> None:
+    said = mesosweep("run-all", *COUNTING, "--trials", "2", "--events", "events.jsonl")
+
+    assert said.code == 0, said.err
+    for words in ("verified (95 %)", "over doing nothing", "over random action", "gate"):
+        assert words in said.out
+    (first, *_) = [line for line in said.out.splitlines() if "best_model.zip" in line]
+    assert (here / first.split(": ")[1]).is_file()
+    assert "Next\n  mesosweep " in said.out
+    assert "sweep of counting with count starts" in said.err
+    assert "\x1b" not in said.out + said.err
+    events = [json.loads(line) for line in (here / "events.jsonl").read_text().splitlines()]
+    assert [events[0]["event"], events[-1]["event"]] == ["sweep_started", "sweep_finished"]
+
+
+def test_running_it_again_repeats_nothing(mesosweep: Mesosweep) -> None:
+    words = ("run-all", *COUNTING, "--trials", "2")
+    first = mesosweep(*words)
+
+    again = mesosweep(*words)
+
+    assert again.code == 0
+    assert "finished in an earlier run" in again.err
+    assert "runs" not in again.err
+    assert again.out == first.out
+
+
+def test_launch_all_is_run_all(mesosweep: Mesosweep, here: Path) -> None:
+    assert mesosweep("launch-all", *COUNTING, "--trials", "1").code == 0
+
+    assert (here / "sweeps/counting/count/sweep_state_counting_count.json").is_file()
+
+
+def test_a_missed_gate_is_exit_3_with_the_table(mesosweep: Mesosweep) -> None:
+    words = ("launch", *COUNTING, "--trials", "1", "--override", "count.fault=none")
+    gate = ("--stage-dir", "strict")
+    export = mesosweep("stages", "export", "counting", "strict")
+    for path in map(Path, export.out.splitlines()):
+        rest, _, _ = path.read_text().partition("[curriculum.gate]")
+        path.write_text(f"{rest}\n[curriculum.gate]\nmin_avg_reward = 1e9\n")
+
+    forced = mesosweep(*words, *gate)
+    stopped = mesosweep(*words, *gate, "--on-gate-fail", "stop", "--output-dir", "other")
+
+    assert forced.code == 3
+    assert "not passed" in forced.out
+    assert "gate not passed; reward" in forced.out
+    assert stopped.code == 3
+    assert "no trial passed the gate" in stopped.error
+    assert "What is missing" in stopped.out
+
+
+def test_a_stage_without_any_result_shows_what_happened(mesosweep: Mesosweep) -> None:
+    said = mesosweep("launch", *COUNTING, "--trials", "3", "--override", "count.fault=fail")
+
+    assert said.code == 4
+    assert "in a row ended alike" in said.error
+    assert "3 trials without a result" in said.out
+
+
+def test_status_tells_the_same_as_the_sweep(mesosweep: Mesosweep, here: Path) -> None:
+    mesosweep("run-all", *COUNTING, "--trials", "2", "--output-dir", "runs")
+
+    shown = mesosweep("status", "--output-dir", "runs")
+    told = json.loads(mesosweep("status", "--output-dir", "runs", "--json").out)
+
+    assert "verified (95 %)" in shown.out
+    assert (told["species"], told["algorithm"], told["attempt"]) == ("counting", "count", 0)
+    assert [len(stage["trials"]) for stage in told["stages"]] == [2] * len(told["stages"])
+    assert all(stage["winner"]["checkpoint"] for stage in told["stages"])
+
+
+def test_no_resume_begins_beside_what_there_is(mesosweep: Mesosweep, here: Path) -> None:
+    words = ("launch", *COUNTING, "--trials", "1")
+    mesosweep(*words)
+
+    said = mesosweep(*words, "--no-resume")
+
+    assert said.code == 0
+    assert {path.name for path in here.glob("sweeps/*/*/stage*")} == {"stage1", "stage1_a1"}
+
+
+def test_the_end_of_a_trials_log_is_printed(mesosweep: Mesosweep) -> None:
+    mesosweep("launch", *COUNTING, "--trials", "1")
+
+    said = mesosweep("logs", "stage1/0")
+
+    assert said.code == 0
+    assert "mesosweep trial --species=counting" in said.out
+    assert said.err.strip().endswith("worker.log")
+    assert mesosweep("logs", "0", "--stage", "1").out == said.out
+    assert "No trial 'stage1/7'" in mesosweep("logs", "stage1/7").error
+
+
+def test_a_trial_runs_by_hand_and_goes_on(mesosweep: Mesosweep, here: Path) -> None:
+    words = ("trial", *COUNTING[:4], "--timesteps=20", "--eval-freq=10", "--panel-episodes=4")
+
+    said = mesosweep(*words, "--count_gain", "1e-1")
+
+    assert said.code == 0, said.err
+    record = json.loads((here / "trials/local/metrics.json").read_text())
+    assert record["parameters"]["count.gain"] == 0.1
+    assert "trials/local/metrics.json" in said.out
+
+
+def test_a_trial_that_fails_is_exit_1_with_its_record(mesosweep: Mesosweep, here: Path) -> None:
+    said = mesosweep(
+        "trial", *COUNTING[:4], "--timesteps=20", "--eval-freq=10", "--count_fault=nan"
+    )
+
+    assert said.code == 1
+    assert "diverged" in said.out
+    assert (here / "trials/local/metrics.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_stops_gently_and_says_how_to_go_on(here: Path, which: signal.Signals) -> None:
+    words = ["launch", *COUNTING, "--trials", "2", "--override", "count.seconds=60"]
+    words[words.index("20")] = "6000"
+    running = subprocess.Popen(
+        [sys.executable, "-m", "mesosweep", *words], stderr=subprocess.PIPE, text=True
+    )
+    assert running.stderr is not None
+    for line in running.stderr:
+        if "trial 1 runs" in line:
+            break
+    progress = here / "sweeps/counting/count/stage1/0/progress.jsonl"
+    deadline = time.monotonic() + 60
+    while not progress.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # another process is what we wait for
+
+    running.send_signal(which)
+    _, rest = running.communicate(timeout=15)
+
+    assert running.returncode == 130
+    assert "Stopping" in rest
+    assert f"mesosweep {' '.join(words)}" in rest
+    assert list(here.glob("sweeps/counting/count/stage1/0/checkpoint/*"))

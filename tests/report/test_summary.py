@@ -1,0 +1,150 @@
+"""The last word of a sweep."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from mesosweep.domain import events as e
+from mesosweep.domain.winner import Winner
+from mesosweep.report.picture import Picture, picture_of
+from mesosweep.report.summary import (
+    gate_was_missed,
+    missing_words,
+    show,
+    summary,
+    what_next,
+)
+from mesosweep.testing.story import Story, a_score
+
+AGAIN = ["run-all", "--species", "velociraptor", "--trials", "4"]
+
+
+def told(story: Story, *events: e.Event) -> Picture:
+    picture = picture_of(story.plan)
+    for event in events:
+        picture = picture.after(event)
+    return picture
+
+
+def printed(picture: Picture, *, width: int = 80, next_command: str | None = None) -> str:
+    console = Console(file=io.StringIO(), width=width, color_system=None)
+    with console.capture() as capture:
+        show(console, summary(picture, next_command=next_command))
+    return capture.get()
+
+
+def test_the_table_tells_what_was_gained_over_whom(story: Story) -> None:
+    text = printed(told(story, *story.whole_stage(1, 120.0, zero=30.0)))
+
+    cells = (line.partition("  ") for line in text.splitlines())
+    rows = {label: rest.strip().partition("  ")[0] for label, _, rest in cells}
+    assert "120.0 ± 1.96" in text
+    assert rows["over doing nothing"] == "+90.0 ± 2.77"
+    assert rows["over random action"] == "+140.0 ± 2.77"
+    assert rows["over its untrained start"] == "+130.0 ± 2.77"
+    assert rows["over the species' defaults"] == "–"
+
+
+def test_it_fits_eighty_columns_for_three_stages(story: Story) -> None:
+    stages = [event for n in (1, 2, 3) for event in story.whole_stage(n, -1120.0)]
+
+    text = printed(told(story, *stages))
+
+    table = text.split("What is missing")[0]
+    assert max(len(line) for line in table.splitlines()) <= 80
+    assert "…" not in table
+
+
+def test_a_path_is_never_broken_however_narrow_the_screen(story: Story) -> None:
+    text = printed(told(story, *story.whole_stage(1, 120.0)), width=30)
+
+    assert "runs/sweeps/velociraptor/ppo/stage1/3/models/best_model.zip" in text
+
+
+def test_what_is_missing_is_said_in_plain_words(story: Story) -> None:
+    picture = told(story, *story.whole_stage(1, 60.0, zero=80.0))
+
+    words = list(missing_words(picture.state))
+
+    assert words == [
+        "1 balance: gate not passed; reward 60 below 100",
+        "1 balance: below doing nothing (-20.0 ± 2.77)",
+    ]
+
+
+def test_a_gain_within_the_noise_is_not_called_a_gain(story: Story) -> None:
+    picture = told(story, *story.whole_stage(1, 101.0, zero=100.0))
+
+    assert list(missing_words(picture.state)) == [
+        "1 balance: not clearly above doing nothing (+1.00 ± 2.77)"
+    ]
+
+
+def test_a_winner_that_is_the_default_gained_nothing_over_it(story: Story) -> None:
+    default = story.finished(0, 120.0)
+    assert default.checkpoint is not None
+    score = a_score(120.0)
+    nothing = a_score(0.0)
+    picture = told(
+        story,
+        story.submitting(),
+        e.TrialFinished(1, default),
+        e.WinnerChosen(1, Winner(default, 120.0, default.checkpoint, gate_passed=True)),
+        e.WinnerVerified(story.now, 1, e.Verified(score, nothing, nothing, nothing, score)),
+    )
+
+    assert "it is the default" in printed(picture)
+    assert list(missing_words(picture.state)) == [
+        "1 balance: no searched trial was better than the species' defaults"
+    ]
+
+
+def test_lost_trials_are_counted_and_the_first_named(story: Story) -> None:
+    picture = told(
+        story,
+        story.submitting(),
+        e.TrialFailed(1, story.failed(1, "ValueError: no such body")),
+        e.TrialFailed(1, story.failed(2, "killed")),
+    )
+
+    (words,) = missing_words(picture.state)
+
+    assert words == (
+        "1 balance: 2 trials without a result; the first, 1, failed: ValueError: no such body"
+    )
+
+
+def test_a_stage_without_a_winner_says_why(story: Story) -> None:
+    picture = told(story, story.submitting(), e.StageFailed(story.now, 1, "no trial finished"))
+
+    assert list(missing_words(picture.state)) == ["1 balance: no trial finished"]
+    assert "none" in printed(picture)
+
+
+def test_a_forced_gate_is_a_missed_gate(story: Story) -> None:
+    assert gate_was_missed(told(story, *story.whole_stage(1, 60.0)).state)
+    assert not gate_was_missed(told(story, *story.whole_stage(1, 160.0)).state)
+
+
+def test_an_unfinished_sweep_is_to_be_run_again(story: Story) -> None:
+    state = told(story, *story.whole_stage(1, 160.0)).state
+
+    assert what_next(state, again=AGAIN).startswith(
+        "mesosweep run-all --species velociraptor --trials 4 "
+    )
+
+
+def test_a_missed_gate_asks_for_more_trials(story: Story) -> None:
+    stages = [event for n in (1, 2, 3) for event in story.whole_stage(n, 60.0)]
+
+    assert "run-all --species velociraptor --trials 8 " in what_next(
+        told(story, *stages).state, again=AGAIN
+    )
+
+
+def test_a_finished_sweep_may_be_tidied_up(story: Story) -> None:
+    stages = [event for n in (1, 2, 3) for event in story.whole_stage(n, 160.0)]
+
+    assert what_next(told(story, *stages).state, again=AGAIN).startswith("mesosweep gc ")

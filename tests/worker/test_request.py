@@ -1,0 +1,107 @@
+"""What the supervisor says to a worker is what the worker understands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mesosweep.domain.errors import UsageError
+from mesosweep.domain.study import TrialSettings, trial_arguments
+from mesosweep.domain.trial import Checkpoint
+from mesosweep.plugins import Registry
+from mesosweep.testing.backend import a_study
+from mesosweep.worker.request import TrialRequest, parse_request
+
+MINIMAL = ("trial", "--species=counting", "--algorithm=count", "--stage=1")
+
+
+def parsed(*argv: str, trial_id: str | None = None) -> TrialRequest:
+    environ = {} if trial_id is None else {"CLOUD_ML_TRIAL_ID": trial_id}
+    return parse_request(argv, registry=Registry(), environ=environ)
+
+
+def test_every_part_of_a_study_arrives() -> None:
+    study = a_study(
+        stage=2,
+        settings=TrialSettings(
+            timesteps=7,
+            n_envs=3,
+            eval_freq=5,
+            eval_episodes=2,
+            panel_episodes=4,
+            save_freq=6,
+            seed=9,
+        ),
+        attempt=1,
+        load=Checkpoint("stage1/1/models/best_model.zip", "best", "1"),
+        stage_dir="my stages",
+        trust=True,
+        trackers=("wandb",),
+        overrides=("env.noise=0.5", "count.stride=3"),
+        fixed={"count_net_arch": "large"},
+        device="cuda",
+    )
+
+    request = parsed(
+        *trial_arguments(study, {"count_gain": 0.1}), "--output-dir=out", trial_id="12"
+    )
+
+    assert request == TrialRequest(
+        species="counting",
+        algorithm="count",
+        stage=2,
+        timesteps=7,
+        n_envs=3,
+        eval_freq=5,
+        eval_episodes=2,
+        panel_episodes=4,
+        save_freq=6,
+        seed=9,
+        attempt=1,
+        device="cuda",
+        load="stage1/1/models/best_model.zip",
+        stage_dir=Path("my stages"),
+        trust=True,
+        trackers=("wandb",),
+        overrides=("env.noise=0.5", "count.stride=3"),
+        injected={"count_net_arch": "large", "count_gain": "0.1"},
+        output_dir=Path("out"),
+        trial_id="12",
+    )
+    assert request.folder == Path("out/12")
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_number_arrives_exactly(value: float) -> None:
+    request = parsed(*trial_arguments(a_study(), {"count_gain": value}))
+
+    assert float(request.injected["count_gain"]) == value
+
+
+def test_by_hand_a_trial_is_called_local() -> None:
+    assert parsed(*MINIMAL).folder == Path("trials/local")
+
+
+def test_each_trial_has_a_seed_of_its_own() -> None:
+    seeds = {parsed(*MINIMAL, trial_id=str(n)).training_seed for n in range(20)}
+    seeds |= {parsed(*MINIMAL, "--attempt=1", trial_id=str(n)).training_seed for n in range(20)}
+
+    assert len(seeds) == 40
+
+
+@pytest.mark.parametrize(
+    ("argv", "complaint"),
+    [
+        (("trial", "--species=counting"), "required: --algorithm, --stage"),
+        ((*MINIMAL, "--timesteps=many"), "--timesteps: invalid"),
+        ((*MINIMAL, "--timesteps=0"), "must be at least 1"),
+        ((*MINIMAL, "--colour=red"), "unrecognized arguments: --colour=red"),
+        ((*MINIMAL, "--count_gain"), "--count_gain: needs a value"),
+    ],
+)
+def test_what_makes_no_sense_is_said(argv: tuple[str, ...], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        parsed(*argv)

@@ -1,0 +1,333 @@
+"""One trial, in this process: its folder tells everything, and nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesosweep.domain.errors import (
+    CheckpointDamaged,
+    MesosweepError,
+    PluginNotFound,
+    SettingsError,
+    StoreError,
+    SweepLocked,
+)
+from mesosweep.domain.seeds import evidence_seeds, training_seed
+from mesosweep.records import lease
+from mesosweep.worker import observer, prepare
+from mesosweep.worker.request import TrialRequest
+from mesosweep.worker.trial import run_trial
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> TrialRequest:
+    return TrialRequest(
+        species="counting",
+        algorithm="count",
+        stage=1,
+        timesteps=100,
+        eval_freq=25,
+        save_freq=20,
+        overrides=("count.stride=1",),
+        injected={"count_gain": "0.8"},
+        output_dir=tmp_path,
+        trial_id="3",
+    )
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no progress line be left out for being early."""
+    monkeypatch.setattr(observer, "_LEAST_PAUSE_S", 0.0)
+    monkeypatch.setattr(observer, "_LINES_PER_TENFOLD", math.inf)
+
+
+def test_a_finished_trial_tells_its_whole_story(request_: TrialRequest) -> None:
+    trial = run_trial(request_)
+
+    assert trial.status == "finished"
+    assert (trial.trial_id, trial.attempt, trial.reason) == ("3", 0, None)
+    assert trial.steps_trained == trial.steps_asked == 100
+    assert trial.panel is not None
+    assert trial.panel.episodes == 30
+    assert trial.passed
+    assert trial.assignment == {"count_gain": 0.8}
+    assert trial.parameters["count.gain"] == 0.8
+    assert trial.parameters["env.horizon"] == 2
+    assert trial.checkpoint is not None
+    assert trial.final_checkpoint is not None
+
+
+def test_the_record_on_disk_is_the_trial(request_: TrialRequest) -> None:
+    trial = run_trial(request_)
+
+    record = read(request_.folder / "metrics.json")
+    assert record["status"] == "finished"
+    assert record["steps_asked"] == record["steps_trained"] == 100
+    assert record["parameters"] == dict(trial.parameters)
+    assert record["seed"] == training_seed(sweep_seed=42, stage=1, attempt=0, trial=3)
+    assert record["parent"] is None
+
+
+def test_what_it_was_run_with_is_written_when_it_begins(request_: TrialRequest) -> None:
+    run_trial(request_, stop=lambda: True)
+
+    config = read(request_.folder / "stage_config.json")
+    assert config["hyperparameters"]["gain"] == 0.8
+    assert config["run"]["eval_freq"] == 25
+    assert not (request_.folder / "metrics.json").exists()
+
+
+def test_a_swept_reward_weight_is_trained_on_and_never_judged_on(request_: TrialRequest) -> None:
+    trial = run_trial(replace(request_, injected={"env_action_weight": "9.0"}))
+    plain = run_trial(replace(request_, injected={}, trial_id="4"))
+
+    config = read(request_.folder / "stage_config.json")
+    assert config["reward_weights"]["action_weight"] == 9.0
+    assert config["reference"]["action_weight"] == 1.0
+    assert trial.panel == plain.panel
+
+
+def test_the_best_mean_so_far_is_reported_and_never_falls(request_: TrialRequest) -> None:
+    trial = run_trial(request_)
+
+    reports = jsonl(request_.folder / "hypertune" / "output.metric")
+    told = [float(line["best_mean_reward"]) for line in reports]
+    assert [int(line["global_step"]) for line in reports] == [25, 50, 75, 100]
+    assert told == sorted(told)
+    assert all(math.isfinite(value) for value in told)
+    assert told[-1] == trial.best_mean_reward
+
+
+def test_a_services_own_metric_file_is_respected(
+    request_: TrialRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOUD_ML_HP_METRIC_FILE", str(tmp_path / "elsewhere" / "metric"))
+
+    run_trial(request_)
+
+    assert len(jsonl(tmp_path / "elsewhere" / "metric")) == 4
+    assert not (request_.folder / "hypertune").exists()
+
+
+def test_without_a_service_the_environment_stays_as_it_was(request_: TrialRequest) -> None:
+    run_trial(request_)
+
+    assert "CLOUD_ML_HP_METRIC_FILE" not in os.environ
+
+
+def test_panel_and_evaluations_never_share_an_episode(
+    request_: TrialRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[list[int]] = []
+    monkeypatch.setattr(prepare, "_open_ground", listening(played))
+
+    run_trial(request_)
+
+    select = list(evidence_seeds("select", sweep_seed=42, stage=1, count=10))
+    panel = list(evidence_seeds("panel", sweep_seed=42, stage=1, count=30))
+    assert played == [select] * 4 + [panel]
+
+
+def test_a_trial_that_ended_is_not_run_again(
+    request_: TrialRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = run_trial(request_)
+    played: list[list[int]] = []
+    monkeypatch.setattr(prepare, "_open_ground", listening(played))
+
+    again = run_trial(request_)
+
+    assert played == []
+    assert again == first
+
+
+@pytest.mark.usefixtures("every_step")
+@pytest.mark.parametrize("looks", [1, 13, 20, 21, 60, 99])
+def test_interrupted_anywhere_it_ends_as_if_it_never_was(
+    request_: TrialRequest, looks: int
+) -> None:
+    unbroken = replace(request_, output_dir=request_.output_dir / "unbroken")
+    expected = run_trial(unbroken)
+
+    interrupted = run_trial(request_, stop=after(looks))
+    trial = run_trial(request_)
+
+    assert interrupted.status == "running"
+    assert replace(trial, duration_s=0, checkpoint=None, final_checkpoint=None) == replace(
+        expected, duration_s=0, checkpoint=None, final_checkpoint=None
+    )
+    assert trace(request_) == trace(unbroken)
+    assert not (request_.folder / "checkpoint").exists()
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_lost_worker_costs_the_steps_since_its_last_checkpoint(request_: TrialRequest) -> None:
+    unbroken = replace(request_, output_dir=request_.output_dir / "unbroken")
+    expected = run_trial(unbroken)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(request_, stop=crash_after(55))
+    before = len(jsonl(request_.folder / "progress.jsonl"))
+    trial = run_trial(request_)
+
+    assert jsonl(request_.folder / "progress.jsonl")[before]["step"] == 40
+    assert trial.best_mean_reward == expected.best_mean_reward
+    assert trace(request_) == trace(unbroken)
+
+
+def test_a_checkpoint_cut_short_is_passed_over(
+    request_: TrialRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(request_, stop=crash_after(55))
+    (request_.folder / "checkpoint" / "40" / "count.json").write_text("{")
+
+    trial = run_trial(request_)
+
+    told = capsys.readouterr()
+    assert trial.status == "finished"
+    assert "Going on from step 20." in told.out
+    assert "A checkpoint was passed over" in told.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        ("fail", "failed", "RuntimeError: told to fail half-way"),
+        ("nan", "diverged", "the loss is nan"),
+    ],
+)
+def test_what_goes_wrong_in_training_is_recorded(
+    request_: TrialRequest, fault: str, status: str, reason: str
+) -> None:
+    trial = run_trial(replace(request_, injected={"count_fault": fault}))
+
+    assert (trial.status, trial.reason, trial.panel) == (status, reason, None)
+    assert read(request_.folder / "metrics.json")["status"] == status
+    assert not (request_.folder / "checkpoint").exists()
+
+
+def test_a_trial_that_never_scored_a_number_has_diverged(
+    request_: TrialRequest,
+) -> None:
+    trial = run_trial(replace(request_, overrides=("env.action_weight=1e308", "env.horizon=9")))
+
+    assert trial.status == "diverged"
+    assert trial.best_mean_reward is None
+
+
+def test_a_stage_goes_on_from_its_parent(request_: TrialRequest) -> None:
+    parent = run_trial(request_)
+    assert parent.checkpoint is not None
+
+    child = run_trial(replace(request_, stage=2, load=parent.checkpoint.uri, trial_id="4"))
+
+    record = read(request_.output_dir / "4" / "metrics.json")
+    assert child.best_mean_reward is not None
+    assert parent.best_mean_reward is not None
+    assert child.best_mean_reward > parent.best_mean_reward
+    assert record["parent"]["uri"] == parent.checkpoint.uri
+    assert record["parent"]["step"] == 100
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "exit_code"),
+    [
+        ({"species": "cuonting"}, PluginNotFound, 2),
+        ({"stage": 9}, SettingsError, 2),
+        ({"injected": {"count_gian": "1"}}, SettingsError, 2),
+        ({"injected": {"count_fault": "meteor"}}, SettingsError, 2),
+        ({"load": "nowhere/best_model.zip"}, CheckpointDamaged, 5),
+    ],
+)
+def test_an_impossible_request_leaves_nothing_behind(
+    request_: TrialRequest, change: dict[str, Any], error: type[MesosweepError], exit_code: int
+) -> None:
+    with pytest.raises(error) as refused:
+        run_trial(replace(request_, **change))
+
+    assert refused.value.exit_code == exit_code
+    assert not request_.folder.exists()
+
+
+def test_a_parent_that_lost_a_part_is_refused(request_: TrialRequest) -> None:
+    parent = run_trial(request_)
+    assert parent.checkpoint is not None
+    Path(parent.checkpoint.uri).write_text("{}")
+
+    with pytest.raises(CheckpointDamaged, match="SHA-256 differs"):
+        run_trial(replace(request_, stage=2, load=parent.checkpoint.uri, trial_id="4"))
+
+
+def test_a_record_cut_in_half_is_neither_believed_nor_overwritten(request_: TrialRequest) -> None:
+    run_trial(request_)
+    path = request_.folder / "metrics.json"
+    path.write_text(path.read_text()[:50])
+
+    with pytest.raises(StoreError, match=r"metrics\.json"):
+        run_trial(request_)
+
+    assert len(path.read_text()) == 50
+
+
+def test_two_processes_never_train_one_trial(request_: TrialRequest) -> None:
+    with lease.hold(request_.folder), pytest.raises(SweepLocked, match=str(os.getpid())):
+        run_trial(request_)
+
+
+def after(looks: int) -> Callable[[], bool]:
+    """Say stop at the n-th look."""
+    left = iter(range(looks - 1))
+    return lambda: next(left, None) is None
+
+
+def crash_after(looks: int) -> Callable[[], bool]:
+    """Go down at the n-th look, as hard as a process can that must go on testing."""
+    stop = after(looks)
+
+    def look() -> bool:
+        if stop():
+            raise KeyboardInterrupt
+        return False
+
+    return look
+
+
+def listening(played: list[list[int]]) -> Callable[..., Any]:
+    original = prepare._open_ground
+
+    def opened(*things: Any) -> Any:
+        ground = original(*things)
+        play = ground.play
+
+        def heard(policy: Any, seeds: Any) -> Any:
+            played.append(list(seeds))
+            return play(policy, seeds)
+
+        ground.play = heard  # type: ignore[method-assign]  # a spy on a real ground
+        return ground
+
+    return opened
+
+
+def trace(request: TrialRequest) -> dict[int, Any]:
+    lines = jsonl(request.folder / "progress.jsonl")
+    return {line["step"]: line["values"] for line in lines if "values" in line}
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
