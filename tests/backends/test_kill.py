@@ -100,7 +100,7 @@ def _known(folder: Path) -> Sequence[Trial]:
 def trial(tmp_path: Path) -> Path:
     """A trial as two processes left it, one after the other."""
     trial = tmp_path / "killed" / TRIAL
-    told(trial, (7, 0), (7, 1), (7, 2), (8, 1), (8, 2), (8, 3))
+    told(trial, (7, 0), (7, 1), (8, 2), (8, 3))
     told(tmp_path / "unbroken" / TRIAL, (9, 0), (9, 1), (9, 2), (9, 3))
     return trial
 
@@ -109,21 +109,31 @@ def test_a_trial_that_went_on_properly_is_in_order(
     kill: ModuleType, tmp_path: Path, trial: Path
 ) -> None:
     assert list(kill._two_at_once(tmp_path / "killed")) == []
-    assert list(kill._wrong_start({trial: 1}, {trial: 3})) == []
+    assert list(kill._wrong_start({trial: 2}, {trial: {7}})) == []
     assert list(kill.other_traces(tmp_path / "killed", tmp_path / "unbroken")) == []
 
 
 def test_two_processes_at_once_are_noticed(kill: ModuleType, tmp_path: Path, trial: Path) -> None:
-    told(trial, (7, 0), (7, 1), (8, 1), (7, 2), (8, 2))
+    told(trial, (7, 0), (8, 1), (7, 2), (8, 3))
 
     assert list(kill._two_at_once(tmp_path / "killed")) == [
         "stage1/3 was written by two processes at once"
     ]
 
 
+def test_a_step_that_was_trained_twice_is_noticed(
+    kill: ModuleType, tmp_path: Path, trial: Path
+) -> None:
+    told(trial, (7, 0), (7, 1), (7, 2), (8, 2))
+
+    assert list(kill._two_at_once(tmp_path / "killed")) == [
+        "stage1/3: two processes trained step 2"
+    ]
+
+
 def test_a_wrong_start_is_noticed(kill: ModuleType, trial: Path) -> None:
-    assert list(kill._wrong_start({trial: 2}, {trial: 3})) == [
-        "stage1/3 went on from step 1, its checkpoint was at 2"
+    assert list(kill._wrong_start({trial: 1}, {trial: {7}})) == [
+        "stage1/3 went on from step 2, its checkpoint was at 1"
     ]
 
 

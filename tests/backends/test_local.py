@@ -313,24 +313,25 @@ def test_a_supervisor_that_breaks_does_not_wait_for_its_workers(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_three_hundred_trials_that_do_nothing_cost_little(study: Study) -> None:
+def test_trials_that_do_nothing_cost_little(study: Study) -> None:
     many = replace(
         study,
-        trials=300,
+        trials=60,
         parallel=2,
         settings=TrialSettings(timesteps=10, n_envs=1, eval_freq=10, save_freq=100),
     )
     backend = open_backend(sampler=RandomSampler())
-    warm = replace(many, trials=1)
-    settled(backend, backend.submit(backend.prepare(warm)))
+    settled(backend, backend.submit(backend.prepare(replace(many, trials=1))))
 
-    before = time.monotonic()
+    before, worked = time.monotonic(), time.process_time()
     snapshot = settled(backend, backend.submit(backend.prepare(many)))
-    each_s = (time.monotonic() - before) / 300
+    each_s = (time.monotonic() - before) / 60
+    supervisor_s = (time.process_time() - worked) / 60
 
-    assert len(snapshot.trials) == 300
-    # 50 ms is the aim on a quiet machine; a busy one gets some slack.
-    assert each_s < 0.2
+    assert len(snapshot.trials) == 60
+    assert supervisor_s < 0.02
+    # `benchmarks/overhead.py` shows under 50 ms; a machine that others use is slower.
+    assert each_s < 0.5
 
 
 def run(runner: LocalRunner, study: Study, assignment: Assignment) -> Trial:

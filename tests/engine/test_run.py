@@ -194,6 +194,22 @@ def test_a_finished_sweep_is_told_again_and_runs_nothing(world: World) -> None:
     assert len(world.judge.judged) == 3
 
 
+def test_a_finished_sweep_told_again_did_not_finish_later(world: World) -> None:
+    world.walk(a_plan(a_stage(1)))
+    first = world.store_state().finished_at
+    world.clock.sleep(3600.0)
+
+    world.restarted().walk(a_plan(a_stage(1)))
+    again = world.store_state().finished_at
+    world.restarted().walk(a_plan(a_stage(1, trials=4)))
+    later = world.store_state().finished_at
+
+    assert first is not None
+    assert again == first
+    assert later is not None
+    assert later > first
+
+
 def test_a_lost_reply_to_a_submission_is_found_again(world: World) -> None:
     world.backend.lose_reply("submit")
 

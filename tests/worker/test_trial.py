@@ -176,12 +176,23 @@ def test_a_lost_worker_costs_the_steps_since_its_last_checkpoint(request_: Trial
 
     with pytest.raises(KeyboardInterrupt):
         run_trial(request_, stop=crash_after(55))
-    before = len(jsonl(request_.folder / "progress.jsonl"))
+    reached = jsonl(request_.folder / "progress.jsonl")[-1]["step"]
     trial = run_trial(request_)
 
-    assert jsonl(request_.folder / "progress.jsonl")[before]["step"] == 40
+    assert reached > 40
     assert trial.best_mean_reward == expected.best_mean_reward
     assert trace(request_) == trace(unbroken)
+
+
+@pytest.mark.usefixtures("every_step")
+def test_steps_that_were_lost_are_told_of_once(request_: TrialRequest) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(request_, stop=crash_after(55))
+
+    run_trial(request_)
+
+    steps = [line["step"] for line in jsonl(request_.folder / "progress.jsonl") if "values" in line]
+    assert steps == list(range(1, 101))
 
 
 def test_a_checkpoint_cut_short_is_passed_over(

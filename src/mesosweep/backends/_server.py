@@ -94,7 +94,7 @@ def _end_all() -> None:
 @contextmanager
 def _environment(preload: Sequence[str]) -> Iterator[None]:
     """Set what the server reads once, when it starts; ours stays as it was."""
-    told = dict.fromkeys(THREADS, "1") | {_preload.PRELOAD: ",".join(preload)}
+    told = dict.fromkeys(THREADS, "1") | {_preload.PRELOAD: _preload.order(preload)}
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:

@@ -72,7 +72,7 @@ class SweepState:
                 return replace(self, attempt=attempt, started_at=at)
             case e.StudySubmitting(at=at, study=study):
                 old = self.stage(study.stage)
-                return self._with(
+                return replace(self, finished_at=None)._with(
                     replace(
                         old,
                         status="submitting",

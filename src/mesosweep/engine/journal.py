@@ -65,7 +65,8 @@ class Journal:
 
     def finish(self) -> tuple[Event, ...]:
         """Record that every stage has its winner."""
-        at = self._clock.now()
+        # Told again, a finished sweep did not finish later.
+        at = self.state.finished_at or self._clock.now()
         return self.record(SweepFinished(at, replace(self.state, finished_at=at)))
 
     def winner_of(self, stage: int) -> Winner:

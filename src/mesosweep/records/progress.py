@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from mesosweep.domain.trial import Evaluation, Progress
-from mesosweep.records.files import without_nonfinite, writing
+from mesosweep.records.files import without_nonfinite, write_text, writing
 from mesosweep.records.scores import evaluation_from, evaluation_to
 
 TAIL_BYTES = 8_192
@@ -59,6 +60,21 @@ class ProgressWriter:
         self.close()
 
 
+def forget_after(path: Path, step: int) -> None:
+    """Drop the lines of later steps: a lost worker took those steps with it.
+
+    The trial goes on from `step`, so each step stands there once, by the process whose
+    work counts. Only the trial's one writer may do this; raises StoreError.
+    """
+    if not path.exists():
+        return
+    with writing(path):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    kept = [line for line in lines if _step_of(line) <= step]
+    if len(kept) < len(lines):
+        write_text(path, "".join(f"{line}\n" for line in kept))
+
+
 def read_tail(path: Path, *, limit: int = TAIL_BYTES) -> tuple[dict[str, Any], ...]:
     """Return the whole lines among the last `limit` bytes, oldest first; empty when there are none.
 
@@ -105,6 +121,14 @@ def _evaluation(told: Any) -> Evaluation | None:
         return evaluation_from(told)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _step_of(line: str) -> float:
+    try:
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+    return step if isinstance(step, int) else math.inf
 
 
 def _is_torn(path: Path) -> bool:

@@ -20,8 +20,13 @@ from mesosweep.records import lease
 from mesosweep.records.bundle import Bundle, finish_publishing, open_bundle, publish_bundle
 from mesosweep.records.layout import TrialFolder
 from mesosweep.records.metrics import Circumstances, Damaged, read_trial, write_metrics
-from mesosweep.records.periodic import clear_unfinished, drop_periodic, latest_whole
-from mesosweep.records.progress import ProgressWriter
+from mesosweep.records.periodic import (
+    PeriodicCheckpoint,
+    clear_unfinished,
+    drop_periodic,
+    latest_whole,
+)
+from mesosweep.records.progress import ProgressWriter, forget_after
 from mesosweep.records.stage_config import StageConfig, write_stage_config
 from mesosweep.worker.observer import TrialObserver
 from mesosweep.worker.prepare import Prepared, prepare
@@ -73,10 +78,14 @@ class _Attempt:
         for note in self.prepared.plan.notes:
             print(note, flush=True)
         write_stage_config(self.folder.stage_config, self._config())
+        kept = self._kept()
         with ExitStack() as stack:
             observer = self._observer(stack, stop)
+            if kept is not None:
+                observer.go_on(kept.step, kept.meta)
+            observer.begin()
             try:
-                trial = self._finished(observer)
+                trial = self._finished(observer, resume=kept.folder if kept else None)
             except Interrupted:
                 return self._trial("running", observer)
             except StoreError:
@@ -94,13 +103,10 @@ class _Attempt:
         drop_periodic(self.folder.checkpoints)
         return trial
 
-    def _finished(self, observer: TrialObserver) -> Trial:
+    def _finished(self, observer: TrialObserver, *, resume: Path | None) -> Trial:
         """Train to the end, publish, and face the panel."""
-        learner, lesson, ground = (
-            self.prepared.learner,
-            replace(self.prepared.lesson, resume=self._resume(observer)),
-            self.prepared.ground,
-        )
+        learner, ground = self.prepared.learner, self.prepared.ground
+        lesson = replace(self.prepared.lesson, resume=resume)
         steps = learner.train(lesson, ground, observer)
         final = self.folder.final(self.request.stage)
         publish_bundle(final, learner.save_final, step=steps, meta=self._meta())
@@ -111,7 +117,7 @@ class _Attempt:
         panel = Score.of(ground.play(best, self._seeds("panel", self.request.panel_episodes)))
         return self._trial("finished", observer, steps=steps, panel=panel)
 
-    def _resume(self, observer: TrialObserver) -> Path | None:
+    def _kept(self) -> PeriodicCheckpoint | None:
         """Put in order what a lost worker left, and return the checkpoint to go on from."""
         for policy in (self.folder.best, self.folder.final(self.request.stage)):
             finish_publishing(policy)
@@ -120,10 +126,9 @@ class _Attempt:
         for reason in passed_over:
             print(f"A checkpoint was passed over: {reason}", file=sys.stderr)
         if kept is not None:
-            observer.go_on(kept.step, kept.meta)
             print(f"Going on from step {kept.step:,}.", flush=True)
-        observer.begin()
-        return kept.folder if kept is not None else None
+        forget_after(self.folder.progress, kept.step if kept is not None else -1)
+        return kept
 
     def _observer(self, stack: ExitStack, stop: Callable[[], bool]) -> TrialObserver:
         return TrialObserver(
