@@ -53,7 +53,7 @@ def test_evidence_blocks_of_a_plan_do_not_meet(mesosweep: Mesosweep) -> None:
 
 
 def test_plugins_are_listed_by_kind(mesosweep: Mesosweep) -> None:
-    told = json.loads(mesosweep("plugins", "--load", "--json").out)
+    told = json.loads(mesosweep("plugins", "--json").out)
 
     rows = {(row["kind"], row["name"]): row for row in told["plugins"]}
     assert ("species", "counting") in rows
@@ -73,7 +73,7 @@ def test_a_broken_plugin_is_one_red_row(
     (info / "entry_points.txt").write_text("[mesosweep.species]\ndodo = no_such_module:SPECIES\n")
     monkeypatch.syspath_prepend(str(site))
 
-    listed = mesosweep("plugins", "--load")
+    listed = mesosweep("plugins")
     asked = mesosweep("stages", "list", "dodo")
 
     assert listed.code == 0

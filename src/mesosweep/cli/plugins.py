@@ -10,19 +10,23 @@ import typer
 if TYPE_CHECKING:
     from mesosweep.plugins import PluginStatus
 
-EXAMPLES = "mesosweep plugins\n\nmesosweep plugins --load --json"
+EXAMPLES = "mesosweep plugins\n\nmesosweep plugins --json"
 
 
 def plugins(
     *,
     load: Annotated[
-        bool, typer.Option("--load", help="Import each one, to see which are broken.")
-    ] = False,
+        bool,
+        typer.Option(
+            "--load/--no-load", help="Import each one, to say what it is or what is broken."
+        ),
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> int:
     """List species, algorithms, backends, samplers and trackers.
 
-    Names come from the metadata of installed packages; nothing is imported unless --load.
+    Each is imported by itself, so a broken one is a row and troubles no other. With --no-load
+    names come from the metadata of installed packages alone.
     """
     from mesosweep.plugins import KINDS, Registry
 
