@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hopper_species.plant import BODY, SETTINGS
 
 from mesosweep.domain.errors import PluginError, SettingsError
 from mesosweep.envs.batch import DIVERGED, Lanes, Stepped
+from mesosweep.envs.model import load_model
 from mesosweep.ports import Batch, Body, Metric
 
 TASK = {**SETTINGS, "task": True, "task_bonus": 20.0}
@@ -449,3 +451,22 @@ def test_a_snapshot_of_another_size_is_refused_and_harms_nothing() -> None:
         lanes.restore(begun(3).snapshot())
 
     np.testing.assert_array_equal(lanes.qpos, qpos)
+
+
+def test_what_is_only_seen_is_not_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "feathered").mkdir()
+    (tmp_path / "feathered" / "__init__.py").touch()
+    (tmp_path / "feathered" / "model.xml").write_text(
+        '<mujoco><worldbody><body><freejoint/><geom size=".1"/>'
+        '<geom name="feather" size=".1" contype="0" conaffinity="0" mass="0"/>'
+        "</body></worldbody></mujoco>"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    simulated = load_model("feathered:model.xml")
+    seen = load_model("feathered:model.xml", visual=True)
+
+    assert (simulated.ngeom, seen.ngeom) == (1, 2)
+    assert simulated.body_mass.sum() == seen.body_mass.sum()

@@ -17,12 +17,14 @@ from pathlib import Path
 from mesosweep.plugins import SPECIES, Registry
 
 PRELOAD = "MESOSWEEP_PRELOAD"
-"""Environment variable, set for the server alone: `told` reads back what `order` wrote."""
+"""Environment variable, set for the server alone; holds what `order` returns."""
 
 
 def order(modules: Sequence[str]) -> str:
     """Return what the server is to import, and from where: its own path may lack a folder."""
-    return json.dumps({"path": [place or str(Path.cwd()) for place in sys.path], "modules": modules})
+    return json.dumps(
+        {"path": [place or str(Path.cwd()) for place in sys.path], "modules": modules}
+    )
 
 
 def _obey(text: str) -> None:

@@ -27,11 +27,14 @@ class NoPicture(MesosweepError):
 class Camera:
     """An offscreen renderer of one model; `close` gives its OpenGL context back.
 
+    The model may hold more geoms than the one that is simulated, but the same bodies and joints.
+
     Looks through the model's first camera if it has one, else follows its first moving body.
     """
 
     def __init__(self, model: Any, *, width: int = 320, height: int = 240) -> None:
         self._model = model
+        self._data = mujoco.MjData(model)
         model.vis.global_.offwidth = max(width, model.vis.global_.offwidth)
         model.vis.global_.offheight = max(height, model.vis.global_.offheight)
         self._rect = mujoco.MjrRect(0, 0, width, height)
@@ -53,9 +56,11 @@ class Camera:
 
     def picture(self, data: Any) -> Any:
         """Return one `MjData` as an image, (height, width, 3) uint8; the caller owns it."""
+        self._data.qpos[:], self._data.mocap_pos[:] = data.qpos, data.mocap_pos
+        mujoco.mj_forward(self._model, self._data)
         self._gl.make_current()
         mujoco.mjv_updateScene(
-            self._model, data, self._option, None, self._view,
+            self._model, self._data, self._option, None, self._view,
             mujoco.mjtCatBit.mjCAT_ALL.value, self._scene,
         )  # fmt: skip
         mujoco.mjr_render(self._rect, self._scene, self._mjr)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mesosweep.domain.errors import PluginError, SettingsError
 from mesosweep.envs.batch import Lanes
 from mesosweep.envs.camera import Camera
+from mesosweep.envs.model import load_model
 from mesosweep.envs.rules import unknown_setting
 from mesosweep.envs.vec import action_space, observation_space
 from mesosweep.plugins import SPECIES, Registry, Species, resolve
@@ -85,7 +86,7 @@ class BatchEnv(gymnasium.Env[Any, Any]):
         if self.render_mode is None:
             return None
         if self._camera is None:
-            self._camera = Camera(self.lanes.model, **self._size)
+            self._camera = Camera(load_model(self.lanes.body.model, visual=True), **self._size)
         return self._camera.picture(self.lanes.scene(0))
 
     def change_setting(self, name: str, value: Any) -> None:
