@@ -33,7 +33,7 @@ COPY src ./src
 COPY plugins ./plugins
 # What is installed here lies in the image already; constraints.txt pins the rest.
 # hadolint ignore=DL3013,SC2086
-RUN pip install -c constraints.txt ".[train]" ${SPECIES}
+RUN pip install -c constraints.txt ".[train]" && pip install -c constraints.txt ${SPECIES}
 
 USER 1000
 WORKDIR /home/trainer

@@ -26,8 +26,9 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 def install(session: nox.Session, *groups: str, extras: str = "train,report") -> None:
     """Install torch, then the project with its plugins, then dependency groups."""
     session.install("-c", "constraints.txt", HEAVY)
-    plugins = [f"./plugins/{name}" for name in PLUGINS]
-    session.install("-c", "constraints.txt", "-e", f".[{extras}]", *plugins)
+    session.install("-c", "constraints.txt", "-e", f".[{extras}]")
+    # By themselves: older pips do not see that the line above brings what plugins ask for.
+    session.install("-c", "constraints.txt", *(f"./plugins/{name}" for name in PLUGINS))
     for group in groups:
         session.install(*nox.project.dependency_groups(PYPROJECT, group))
 
@@ -96,7 +97,8 @@ def plugins(session: nox.Session, plugin: str) -> None:
     core = next(wheels.glob("mesosweep-*.whl"))
     built = [str(path) for path in wheels.glob("*.whl") if path != core]
     session.install("-c", "constraints.txt", HEAVY)
-    session.install("-c", "constraints.txt", f"{core}[train,report]", *built)
+    session.install("-c", "constraints.txt", f"{core}[train,report]")
+    session.install("-c", "constraints.txt", *built)
     session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
     session.run("pytest", f"plugins/{plugin}/tests", *session.posargs, env=THREADS)
 
