@@ -9,7 +9,7 @@ from mesosweep.api import Array, Batch, Mask
 
 FEET = ("left", "right")
 STANCE_N = 5.0
-"""Newtons on a foot, meaned over a control step, from which it counts as standing."""
+"""Newtons on a foot, averaged over a control step, from which it counts as standing."""
 
 Table = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def goal_speed(batch: Batch) -> Array:
 
 
 def foot_load(batch: Batch) -> Table:
-    """Return newtons on each foot, pad and both toes, meaned over the control step, (n, 2)."""
+    """Return newtons on each foot, pad and both toes, averaged over the control step, (n, 2)."""
     loads = [
         sum(batch.sensor_substeps(f"{foot}_{part}_load") for part in ("pad", "d3", "d4"))
         for foot in FEET
