@@ -187,7 +187,7 @@ def killed(
         if run.orphans_s > 5:
             run.faults.append("a worker outlived its supervisor by more than 5 s")
     waiting = _checkpoints(folder)
-    lines = {trial: len(_lines(trial)) for trial in waiting}
+    pids = {trial: {line["pid"] for line in _lines(trial)} for trial in waiting}
     run.again_s = run.orphans_s
     again = sweep(command, folder)
     if (code := again.wait(TIMEOUT_S)) not in (0, 3):
@@ -198,7 +198,7 @@ def killed(
         *_lost_or_repeated(folder, before),
         *_wrong_totals(folder, trials=trials, slain=slain),
         *_two_at_once(folder),
-        *_wrong_start(waiting, lines),
+        *_wrong_start(waiting, pids),
         *other_traces(folder, unbroken),
         *([] if slain else _other_results(folder, unbroken)),
     ]
@@ -237,20 +237,25 @@ def _wrong_totals(folder: Path, *, trials: int, slain: str | None) -> Iterator[s
 
 def _two_at_once(folder: Path) -> Iterator[str]:
     for trial in trials_of(folder):
-        pids = [line["pid"] for line in _lines(trial)]
+        lines = _lines(trial)
+        pids = [line["pid"] for line in lines]
         turns = [pid for place, pid in enumerate(pids) if place == 0 or pids[place - 1] != pid]
         if len(turns) != len(set(turns)):
             yield f"{_name(trial)} was written by two processes at once"
-        for pid in turns:
-            steps = [line["step"] for line in _lines(trial) if line["pid"] == pid]
-            if steps != sorted(steps):
-                yield f"{_name(trial)}: process {pid} went backwards"
+        writers: dict[int, set[int]] = {}
+        for line in lines:
+            if "values" in line:
+                writers.setdefault(line["step"], set()).add(line["pid"])
+        if twice := [step for step, of in writers.items() if len(of) > 1]:
+            yield f"{_name(trial)}: two processes trained step {twice[0]}"
 
 
-def _wrong_start(waiting: Mapping[Path, int | None], lines: Mapping[Path, int]) -> Iterator[str]:
+def _wrong_start(
+    waiting: Mapping[Path, int | None], before: Mapping[Path, set[int]]
+) -> Iterator[str]:
     for trial, step in waiting.items():
-        started = _lines(trial)[lines[trial]]["step"]
-        if started != (step or 0):
+        fresh = (line["step"] for line in _lines(trial) if line["pid"] not in before[trial])
+        if (started := next(fresh, None)) != (step or 0):
             yield f"{_name(trial)} went on from step {started}, its checkpoint was at {step}"
 
 

@@ -23,6 +23,7 @@ BAD_SPACES = {
     "log scale with 0": (space(type="double", min=0.0, max=1.0, scale="log"), "log"),
     "text for a number": (space(type="double", min="low", max=1.0), "low"),
     "unknown type": (space(type="dobule", min=0.0, max=1.0), "dobule"),
+    "too deep": ("[" * 100_000, "nested too deeply"),
     "no values": (space(type="discrete", values=[]), "count_gain"),
 }
 
@@ -72,6 +73,7 @@ def test_a_bad_file_is_named_with_its_key_and_the_nearest_name(
         (("run-all", *COUNTING, "--select-by", "luck"), "luck"),
         (("run-all", *COUNTING, "--load", "nowhere.zip"), "nowhere.zip"),
         (("run-all", *COUNTING, "--override", "count.gian=1"), "gian"),
+        (("run-all", *COUNTING, "--override", "--output-dir", "x"), "--override: needs a value"),
         (("run-all", *COUNTING, "--override", "9.count.gain=1"), "9"),
         (("run-all", *COUNTING, "--stage-dir", "nowhere"), "nowhere"),
         (("run-all", *COUNTING, "--project", "x"), "--project"),
@@ -103,6 +105,29 @@ def test_a_misspelt_option_is_told_the_nearest(mesosweep: Mesosweep) -> None:
     assert said.error == "No such option: --trails."
     assert "Did you mean '--trials'?" in said.err
     assert "mesosweep run-all --help" in said.err
+
+
+def test_an_option_without_its_value_points_at_the_commands_own_help(mesosweep: Mesosweep) -> None:
+    said = mesosweep("run-all", "--trials")
+
+    assert said.code == 2
+    assert "mesosweep run-all --help" in said.err
+
+
+@pytest.mark.parametrize("command", ["run-all", "launch"])
+@pytest.mark.parametrize("check", [(), ("--no-check",)])
+def test_a_damaged_start_is_found_before_anything_is_written(
+    mesosweep: Mesosweep, here: Path, command: str, check: tuple[str, ...]
+) -> None:
+    start = here / "best_model.zip"
+    start.write_text("half of a poli")
+
+    said = mesosweep(command, *COUNTING, "--load", str(start), *check)
+
+    assert said.code == 5
+    assert "best_model.manifest.json" in said.error
+    assert said.out == ""
+    assert list(here.iterdir()) == [start]
 
 
 def test_what_no_trial_could_be_built_with_is_found_before_any_runs(

@@ -24,7 +24,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield from commands(child, (*path, name))
 
 
-ALL = dict(commands(get_command(app)))
+ALL = {path: command for path, command in commands(get_command(app)) if not command.hidden}
 
 
 def test_the_overview_is_the_agreed_one(
@@ -85,10 +85,11 @@ def test_the_reference_names_every_command_and_option() -> None:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("--species veloci", "velociraptor"),
-        ("--algorithm s", "sac"),
-        ("--backend ", "local"),
-        ("--sampler t", "tpe"),
+        ("run-all --species veloci", "velociraptor"),
+        ("run-all --algorithm s", "sac"),
+        ("run-all --backend ", "local"),
+        ("run-all --sampler t", "tpe"),
+        ("launch-all --species veloci", "velociraptor"),
     ],
 )
 def test_the_shell_completes_names(
@@ -99,7 +100,7 @@ def test_the_shell_completes_names(
     offered: str,
 ) -> None:
     monkeypatch.setenv("_MESOSWEEP_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", f"mesosweep run-all {typed}")
+    monkeypatch.setenv("COMP_WORDS", f"mesosweep {typed}")
     monkeypatch.setenv("COMP_CWORD", "3")
 
     with pytest.raises(SystemExit):

@@ -47,6 +47,23 @@ def test_running_it_again_repeats_nothing(mesosweep: Mesosweep) -> None:
     assert again.out == first.out
 
 
+def test_a_sweep_goes_on_in_a_folder_that_was_moved(
+    mesosweep: Mesosweep, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("run-all", *COUNTING, "--trials", "2")
+    assert mesosweep(*words, "--output-dir", "out").code == 0
+    (here / "out").rename(here / "moved")
+    monkeypatch.chdir(here / "moved")
+
+    # Its trials start from the first stage's winner, so that has to be found.
+    again = mesosweep(*words, "--trials-stage2", "3")
+
+    assert again.code == 0, again.err
+    assert "stage 1: finished in an earlier run" in again.err
+    assert "stage 2: trial 2 finished" in again.err
+    assert not (here / "out").exists()
+
+
 def test_launch_all_is_run_all(mesosweep: Mesosweep, here: Path) -> None:
     assert mesosweep("launch-all", *COUNTING, "--trials", "1").code == 0
 

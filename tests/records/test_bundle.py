@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 from mesosweep.domain.errors import CheckpointDamaged, StoreError
 from mesosweep.records import bundle as module
 from mesosweep.records.bundle import finish_publishing, open_bundle, publish_bundle
-from mesosweep.records.files import copy_into
+from mesosweep.records.files import place
 from mesosweep.records.layout import manifest_of
 
 
@@ -152,10 +154,10 @@ def test_a_crash_while_replacing_never_leaves_a_mixture(
     def crashing(source: Path, target: Path) -> None:
         if next(copies) == crash_at:
             raise KeyboardInterrupt
-        copy_into(source, target)
+        place(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "copy_into", crashing)
+        patch.setattr(module, "place", crashing)
         with pytest.raises(KeyboardInterrupt):
             publish_bundle(policy, saving("two"), step=2)
 
@@ -167,14 +169,57 @@ def test_a_crash_while_replacing_never_leaves_a_mixture(
     assert policy.with_name("best_model.vecnormalize.npz").read_text() == "statistics two"
 
 
+@pytest.mark.parametrize("crash_at", [0, 1, 2])
+def test_a_first_version_that_is_cut_short_is_no_bundle_and_is_cleared_away(
+    policy: Path, crash_at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placed = iter(range(10))
+
+    def killed(source: Path, target: Path) -> None:
+        if next(placed) == crash_at:
+            raise KeyboardInterrupt
+        place(source, target)
+
+    with monkeypatch.context() as patch:
+        # Even the clean-up does not happen: the process is gone.
+        patch.setattr(shutil, "rmtree", lambda *args, **kwargs: None)
+        patch.setattr(module, "place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish_bundle(policy, saving("one"), step=1)
+
+    with pytest.raises(CheckpointDamaged):
+        open_bundle(policy)
+    two = publish_bundle(policy, saving("two"), step=2)
+    assert open_bundle(policy) == two
+    assert len(names(policy.parent)) == 3
+
+
+def test_publishing_syncs_each_part_once(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fsync
+
+    def counted(handle: int) -> None:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            synced.append(handle)
+        real(handle)
+
+    publish_bundle(policy, saving("one"), step=1)
+    monkeypatch.setattr(os, "fsync", counted)
+    publish_bundle(policy, saving("two"), step=2)
+
+    assert len(synced) == 3  # two parts and the manifest
+
+
 def test_after_such_a_crash_the_next_version_can_be_published(
     policy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    publish_bundle(policy, saving("none"), step=0)
+
     def killed(source: Path, target: Path) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "copy_into", killed)
+        patch.setattr(module, "place", killed)
         with pytest.raises(KeyboardInterrupt):
             publish_bundle(policy, saving("one"), step=1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mesosweep.domain.errors import StoreError
-from mesosweep.records.files import copy_into, write_json, write_text, writing
+from mesosweep.records.files import place, write_json, write_text, writing
 
 
 def test_a_file_is_replaced_whole_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -71,14 +72,24 @@ def test_numbers_that_are_none_become_null(tmp_path: Path) -> None:
     assert told == {"a": None, "b": [None, 1.5], "c": {"d": None}}
 
 
-def test_a_copy_replaces_its_target(tmp_path: Path) -> None:
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_a_placed_file_replaces_its_target(
+    tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "source").write_text("new")
     (tmp_path / "target").write_text("old")
+    if not links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
 
-    copy_into(tmp_path / "source", tmp_path / "target")
+    for _ in range(2):  # the second time both may be names of one file already
+        place(tmp_path / "source", tmp_path / "target")
 
     assert (tmp_path / "target").read_text() == "new"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def _no_links(self: Path, target: Path) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM), str(self), None, str(target))
 
 
 def test_files_obey_the_umask(tmp_path: Path) -> None:

@@ -50,7 +50,6 @@ def a_trial(path: Path) -> Trial:
         status="finished",
         assignment={"ppo_gamma": 0.99},
         parameters={"ppo.gamma": 0.99, "ppo.batch_size": 64, "env.alive_bonus": 1.5},
-        origin="model",
         best_mean_reward=812.5,
         panel=SCORE,
         verdict=Verdict(False, ("reward 812.5 below 900",)),
@@ -90,6 +89,12 @@ def test_the_record_has_the_names_that_scripts_depend_on(path: Path) -> None:
     assert (told["species"], told["algorithm"], told["stage"]) == ("velociraptor", "ppo", 2)
     assert told["library_version"] == "0.1"
     assert told["versions"]["torch"] == "2.13"
+
+
+def test_who_chose_the_parameters_is_not_the_workers_to_say(path: Path) -> None:
+    write_metrics(path, replace(a_trial(path), origin="model"), ABOUT)
+
+    assert "origin" not in json.loads(path.read_text())
 
 
 def test_a_moved_folder_takes_its_checkpoints_along(path: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 
 from rich.console import Console
 
@@ -142,6 +143,23 @@ def test_a_missed_gate_asks_for_more_trials(story: Story) -> None:
     assert "run-all --species velociraptor --trials 8 " in what_next(
         told(story, *stages).state, again=AGAIN
     )
+
+
+def test_more_trials_are_asked_of_every_stage(story: Story) -> None:
+    stages = [event for n in (1, 2, 3) for event in story.whole_stage(n, 60.0)]
+    again = [*AGAIN, "--trials-stage1", "4", "--trials-stage2=4", "--seed", "1"]
+
+    command, _, _ = what_next(told(story, *stages).state, again=again).partition("   #")
+
+    assert command == "mesosweep run-all --species velociraptor --seed 1 --trials 8"
+
+
+def test_tidying_up_looks_where_the_sweep_lies(story: Story) -> None:
+    state = told(story, *(e for n in (1, 2, 3) for e in story.whole_stage(n, 160.0))).state
+
+    for words in (["--output-dir", "my runs"], ["--output-dir=my runs"]):
+        command, _, _ = what_next(state, again=[*AGAIN, *words]).partition("   #")
+        assert shlex.split(command)[-len(words) - 1 :] == [*words, "--dry-run"]
 
 
 def test_a_finished_sweep_may_be_tidied_up(story: Story) -> None:

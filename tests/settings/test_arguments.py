@@ -80,6 +80,12 @@ def test_overrides_work_as_the_page_prints_them() -> None:
     ]
 
 
+@pytest.mark.parametrize("rest", [[], ["--output-dir", "out"]])
+def test_an_option_without_a_value_does_not_take_the_next_option_for_one(rest: list[str]) -> None:
+    with pytest.raises(UsageError, match="--override: needs a value"):
+        normalise(["run-all", "--override", *rest])
+
+
 @given(values=st.lists(st.from_regex(r"[a-z0-9.=]+", fullmatch=True), min_size=1))
 def test_normalising_twice_changes_nothing_more(values: list[str]) -> None:
     once = normalise(["--override", *values])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mesosweep.domain.errors import SettingsError
+from mesosweep.domain.errors import SettingsError, StoreError
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.plugins import Registry
 from mesosweep.settings.flags import Flags
@@ -59,6 +60,18 @@ def test_a_refusal_is_not_kept(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match="count_fault=nonsense cannot be built"):
             checked(plan(search_space=space))
     assert not list(tmp_path.glob("cache/mesosweep/*.json"))
+
+
+def test_a_start_that_is_no_checkpoint_is_an_error_of_the_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error = {"message": "a.zip: holds a policy of ppo, not of sac.", "hint": None, "exit_code": 5}
+    told = [sys.executable, "-c", f"print({json.dumps(json.dumps({'error': error}))})"]
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda _, **more: real(told, **more))
+
+    with pytest.raises(StoreError, match="not of sac"):
+        checked(plan())
 
 
 def test_a_process_that_dies_is_told_by_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ and tensors (a weights-only torch file).
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +41,11 @@ class Snapshot:
         arrays: dict[str, Any] = dict(self.arrays)
         with (folder / _ARRAYS).open("wb") as file:
             np.savez(file, **arrays)
-        th.save(dict(self.tensors), folder / _TENSORS)
+        # By way of memory: on a full disk torch raises a RuntimeError of its own, which
+        # nobody could tell from a fault of the trial.
+        tensors = io.BytesIO()
+        th.save(dict(self.tensors), tensors)
+        (folder / _TENSORS).write_bytes(tensors.getbuffer())
 
     @classmethod
     def read(cls, folder: Path) -> Snapshot:

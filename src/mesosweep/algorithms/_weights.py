@@ -78,12 +78,18 @@ def write_policy(model: BaseAlgorithm, structure: Structure, path: Path) -> None
     """Write a model so that `stable_baselines3` alone can open it.
 
     What belongs to the running training only (last observations, logger) stays out.
+
+    Raises:
+        OSError: the disk is full or read-only.
     """
     running = ("_last_obs", "_last_original_obs", "_last_episode_starts")
-    model.save(path, exclude=(*running, "ep_info_buffer", "ep_success_buffer"))
+    # By way of memory: torch, writing to a full disk, raises a RuntimeError of its own.
+    content = io.BytesIO()
+    model.save(content, exclude=(*running, "ep_info_buffer", "ep_success_buffer"))
     # A further member does not disturb SB3, and spares guessing the activation.
-    with zipfile.ZipFile(path, "a") as archive:
+    with zipfile.ZipFile(content, "a") as archive:
         archive.writestr(_MEMBER, json.dumps(asdict(structure)))
+    path.write_bytes(content.getbuffer())
 
 
 def read_policy(path: Path, *, algorithm: AlgorithmName, trust: bool = False) -> Weights:

@@ -35,7 +35,8 @@ def run_worker(main: str, argv: Sequence[str], trial_id: str, log: str, pipe: Co
     # Each trial reports into its own folder, whatever the supervisor's environment says.
     os.environ.pop("CLOUD_ML_HP_METRIC_FILE", None)
     began = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} pid {os.getpid()}"
-    print(f"# {began}: CLOUD_ML_TRIAL_ID={trial_id} {shlex.join(['mesosweep', *argv])}")
+    command = shlex.join(["mesosweep", *argv]) if argv[0] == "trial" else main
+    print(f"# {began}: CLOUD_ML_TRIAL_ID={trial_id} {command}")
     code = resolve(main, what="the trial's worker")(argv, stop.is_set)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -43,6 +43,9 @@ app = typer.Typer(
 )
 
 app.command("run-all", rich_help_panel=SEARCH, epilog=run_all.EXAMPLES)(run_all.run_all)
+for alias in words_of.ALIASES:
+    # For the shell's completion; a run never gets here under this name.
+    app.command(alias, hidden=True)(run_all.run_all)
 app.command("launch", rich_help_panel=SEARCH, epilog=launch.EXAMPLES)(launch.launch)
 app.command("trial", rich_help_panel=SEARCH, epilog=trial.EXAMPLES)(trial.trial)
 app.command("plan", rich_help_panel=LOOK, epilog=plan.EXAMPLES)(plan.plan)
@@ -88,6 +91,7 @@ def _invoked(argv: list[str], words: words_of.Words) -> int:
     except ClickException as error:
         context = getattr(error, "ctx", None)
         options = [o for p in context.command.params for o in p.opts] if context else []
-        path = context.command_path if context else PROGRAM
+        named = f"{PROGRAM} {argv[0]}" if argv[0] in command.commands else PROGRAM
+        path = context.command_path if context else named
         raise usage_error(error, argv, options=options, command=path) from error
     return int(code or 0)

@@ -35,6 +35,8 @@ def reference() -> str:
 
 def _sections(command: Any, path: str) -> Iterator[str]:  # Typer keeps the type of commands private
     for name, child in getattr(command, "commands", {}).items():
+        if child.hidden:
+            continue
         yield from _section(child, f"{path} {name}")
         yield from _sections(child, f"{path} {name}")
 

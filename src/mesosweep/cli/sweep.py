@@ -70,7 +70,10 @@ def execute(
     come_back = [word for word in again if word != "--no-resume"]
     for note in plan.notes:
         say(note)
-    if check:
+    begun = plan.resume and (root / f"{plan.sweep_key}.json").exists()
+    if not begun:
+        _start_is_whole(plan)
+    if check and not begun:  # else it was done when the sweep began
         _preflight(plan)
     with acquire_lock(root, now=_now()):
         plan = replace(plan, first_attempt=next_attempt(root))
@@ -89,10 +92,16 @@ def execute(
     return GATE_MISSED if gate_was_missed(picture.state) else 0
 
 
+def _start_is_whole(plan: SweepPlan) -> None:
+    """Raise CheckpointDamaged for a `--load` that no trial could start from, before anything is written."""
+    if plan.load is not None and not plan.load.uri.startswith(("gs://", "/gcs/")):
+        from mesosweep.records.bundle import open_bundle
+
+        open_bundle(Path(plan.load.uri))
+
+
 def _preflight(plan: SweepPlan) -> None:
     """Build what trials will build, so that nothing fails after hours that fails in seconds."""
-    if plan.resume and (Path(plan.root) / f"{plan.sweep_key}.json").exists():
-        return  # It was done when the sweep began.
     from mesosweep.worker.check import checked
 
     say("Building the corners of the search spaces (--no-check skips it) …")

@@ -1,8 +1,8 @@
 """A checkpoint that is handed on: all of its parts, or none.
 
-The manifest names every part with its hash and is written last. A new version is
-first completed in a waiting folder beside the old one; if putting it in place is
-cut short, readers find it there, and the next writer finishes the job.
+The manifest names every part with its hash and is put in place last. A version that
+replaces another is first completed in a waiting folder beside it; if putting it in
+place is cut short, readers find it there, and the next writer finishes the job.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mesosweep.domain.errors import CheckpointDamaged
-from mesosweep.records.files import copy_into, digest, sync, sync_folder, write_json, writing
+from mesosweep.records.files import digest, place, sync, sync_folder, write_json, writing
 from mesosweep.records.layout import manifest_of, pending_of
 
 FORMAT = 1
@@ -61,16 +61,22 @@ def publish_bundle(
     with writing(policy):
         policy.parent.mkdir(parents=True, exist_ok=True)
         finish_publishing(policy)
+        _clear_unfinished(policy)
         aside = Path(tempfile.mkdtemp(prefix=f".{policy.stem}.", dir=policy.parent))
         try:
             save(aside / policy.name)
             seal(aside, manifest_of(policy).name, step=step, meta=meta or {})
-            # From here on the new version is the one that counts, come what may.
-            aside.replace(pending_of(policy))
+            if manifest_of(policy).exists():
+                # From here on the new version is the one that counts, come what may.
+                aside.replace(pending_of(policy))
+            else:
+                # Nobody can be reading: without a manifest there is no bundle yet.
+                _put_in_place(aside, policy)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
         sync_folder(policy.parent)
+        shutil.rmtree(aside, ignore_errors=True)
         finish_publishing(policy)
     return open_bundle(policy)
 
@@ -80,13 +86,27 @@ def finish_publishing(policy: Path) -> None:
     pending = pending_of(policy)
     if not pending.is_dir():
         return
-    manifest = pending / manifest_of(policy).name
-    for part in sorted(pending.iterdir()):
-        if part != manifest:
-            copy_into(part, policy.with_name(part.name))
-    copy_into(manifest, manifest_of(policy))
+    _put_in_place(pending, policy)
     sync_folder(policy.parent)
     shutil.rmtree(pending, ignore_errors=True)
+
+
+def _clear_unfinished(policy: Path) -> None:
+    """Remove what a killed writer left half-written beside the bundle."""
+    for left in policy.parent.glob(f".{policy.stem}.*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _put_in_place(sealed: Path, policy: Path) -> None:
+    """Give the parts of a sealed folder their names beside `policy`, the manifest's last."""
+    manifest = sealed / manifest_of(policy).name
+    for part in sorted(sealed.iterdir()):
+        if part != manifest:
+            place(part, policy.with_name(part.name))
+    place(manifest, manifest_of(policy))
 
 
 def open_bundle(policy: Path) -> Bundle:

@@ -82,20 +82,32 @@ def without_nonfinite(value: Any) -> Any:
     return value
 
 
-def copy_into(source: Path, target: Path) -> None:
-    """Replace `target` by a copy of `source` in one step. Content only: mounts of buckets know no more."""
+def place(source: Path, target: Path) -> None:
+    """Replace `target` by the content of `source`, which was synced already, in one step.
+
+    By a second name where the file system has such things, else by a synced copy:
+    mounts of buckets know no more.
+    """
     with writing(target):
-        handle, aside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        aside = target.with_name(f".{target.name}.{os.getpid()}")
+        aside.unlink(missing_ok=True)
         try:
-            with source.open("rb") as content, os.fdopen(handle, "wb") as file:
-                shutil.copyfileobj(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(aside).chmod(0o666 & ~_umask())
-            Path(aside).replace(target)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
+            _link_or_copy(source, aside)
+            aside.chmod(0o666 & ~_umask())
+            aside.replace(target)
+        finally:
+            # Renaming a file to another of its own names does nothing, and so leaves this one.
+            aside.unlink(missing_ok=True)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except OSError:  # if the disk itself is the trouble, the copy will say so
+        with source.open("rb") as content, target.open("wb") as file:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:

@@ -46,7 +46,10 @@ def write_metrics(path: Path, trial: Trial, circumstances: Circumstances) -> Non
 
 
 def metrics_of(trial: Trial, circumstances: Circumstances, *, folder: Path) -> dict[str, Any]:
-    """Return the record of a trial. Unmeasured is null, never zero."""
+    """Return the record of a trial. Unmeasured is null, never zero.
+
+    Who chose the parameters is not in it: the worker that writes it was only given them.
+    """
     best, last = circumstances.best, circumstances.last
     verdict = trial.verdict
     return {
@@ -58,7 +61,6 @@ def metrics_of(trial: Trial, circumstances: Circumstances, *, folder: Path) -> d
         "seed": trial.seed,
         "status": trial.status,
         "reason": trial.reason,
-        "origin": trial.origin,
         "steps_asked": trial.steps_asked,
         "steps_trained": trial.steps_trained,
         "training_duration_seconds": trial.duration_s,
@@ -152,7 +154,6 @@ def _trial(told: Mapping[str, Any], folder: Path) -> Trial:
         status=status,
         assignment=dict(told["assignment"]),
         parameters=dict(told["parameters"]),
-        origin=str(told["origin"]),
         best_mean_reward=_float(told["best_mean_reward"]),
         panel=score_from(told["panel"]),
         verdict=None if gate is None else Verdict(bool(gate["passed"]), tuple(gate["reasons"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -186,20 +187,32 @@ def what_next(state: SweepState, *, again: Sequence[str]) -> str:
         return f"{command}   # goes on where it stopped"
     if gate_was_missed(state):
         most = max(stage.trials_wanted for stage in state.stages)
-        rest = _without(again, "--trials")
+        rest = _without(again, r"--trials(-stage\d+)?")
         return f"{shlex.join(['mesosweep', *rest, '--trials', str(2 * most)])}   # keeps these trials, adds more"
-    return f"mesosweep gc --species {state.species} --algorithm {state.algorithm} --dry-run   # what could be thrown away"
+    chosen = ["--species", state.species, "--algorithm", state.algorithm]
+    gc = ["mesosweep", "gc", *chosen, *_output_dir(again), "--dry-run"]
+    return f"{shlex.join(gc)}   # what could be thrown away"
+
+
+def _output_dir(argv: Sequence[str]) -> list[str]:
+    """Return the words of argv that say where the sweep lies."""
+    for place, word in enumerate(argv):
+        if word == "--output-dir":
+            return list(argv[place : place + 2])
+        if word.startswith("--output-dir="):
+            return [word]
+    return []
 
 
 def _without(argv: Sequence[str], flag: str) -> list[str]:
-    """Return argv without a flag and its value, in both spellings."""
+    """Return argv without a flag (a pattern) and its value, in both spellings."""
     kept: list[str] = []
     skip = False
     for word in argv:
         if skip:
             skip = False
-        elif word == flag:
+        elif re.fullmatch(flag, word):
             skip = True
-        elif not word.startswith(f"{flag}="):
+        elif not re.match(f"{flag}=", word):
             kept.append(word)
     return kept

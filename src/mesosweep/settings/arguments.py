@@ -47,6 +47,9 @@ def normalise(argv: Sequence[str], variadic: Collection[str] = VARIADIC) -> list
     """Rewrite `--stages 1 2` as `--stages 1 --stages 2`, for each option in `variadic`.
 
     Values run on until the next word that begins with `-`.
+
+    Raises:
+        UsageError: an option without a value; a parser would take the next option for it.
     """
     told: list[str] = []
     words = list(argv)
@@ -58,7 +61,9 @@ def normalise(argv: Sequence[str], variadic: Collection[str] = VARIADIC) -> list
         option, equals, _ = word.partition("=")
         if option not in variadic:
             continue
-        if not equals and words and not words[0].startswith("-"):
+        if not equals:
+            if not words or words[0].startswith("-"):
+                raise UsageError(f"{option}: needs a value.")
             told.append(words.pop(0))
         while words and not words[0].startswith("-"):
             told += [option, words.pop(0)]

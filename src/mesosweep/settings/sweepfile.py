@@ -231,7 +231,9 @@ def _json(text: str, source: str) -> object:
     except json.JSONDecodeError as cause:
         place = f"{source}:{cause.lineno}:{cause.colno}"
         raise SettingsError(f"{place}: is not JSON: {cause.msg}.") from None
-    except (ValueError, RecursionError) as cause:
+    except RecursionError:
+        raise SettingsError(f"{source}: is nested too deeply.") from None
+    except ValueError as cause:
         raise SettingsError(f"{source}: {cause}.") from None
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from mesosweep.domain.errors import StateDamaged, StoreConflict, StoreError, StoreUnreachable
 from mesosweep.domain.state import SweepState
 from mesosweep.stores import state_json
+from mesosweep.stores.places import located, portable
 
 
 class FileStore:
     """States of sweeps as `<root>/<sweep_key>.json`.
 
-    A version is the digest of the file's content, so that any other writer shows.
+    A version is the digest of the file's content, so that any other writer shows. The
+    file tells where checkpoints lie from its own folder, so a sweep can be moved.
     Only the holder of the sweep's lock saves, see `stores.lock`.
     """
 
@@ -35,12 +37,13 @@ class FileStore:
         if content is None:
             return None
         try:
-            return state_json.read(content.decode()), _version(content)
+            state = state_json.read(content.decode())
         except ValueError as cause:  # JSON and UTF-8 faults are ValueErrors too
             raise StateDamaged(
                 f"{path}: the saved state cannot be believed: {cause}.",
                 hint="Restore the file from a backup, or start a new attempt beside it: --no-resume",
             ) from cause
+        return located(state, self.root), _version(content)
 
     def save(self, sweep_key: str, state: SweepState, *, replacing: str | None) -> str:
         """Replace version `replacing` and return the new one.
@@ -56,7 +59,7 @@ class FileStore:
                 f"{path}: somebody else changed the saved state since this sweep read it.",
                 hint="Make sure that only one mesosweep works on this folder, then run it again.",
             )
-        content = state_json.written(state).encode()
+        content = state_json.written(portable(state, self.root)).encode()
         try:
             _replace(path, content)
         except OSError as cause:

@@ -20,7 +20,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mesosweep import __version__
-from mesosweep.domain.errors import MesosweepError, SettingsError
+from mesosweep.domain.errors import MesosweepError, SettingsError, StoreError
 from mesosweep.domain.plan import SweepPlan
 
 _MATTERS = ("torch", "stable-baselines3", "mujoco", "gymnasium")
@@ -51,6 +51,7 @@ def checked(plan: SweepPlan) -> tuple[StageCheck, ...]:
 
     Raises:
         SettingsError: some assignment that a trial may get cannot be built.
+        StoreError: the checkpoint to start from is not one.
         PluginError: what the species or the algorithm needs is not there.
         CheckFailed: anything else; the message is the last line of the process.
     """
@@ -85,7 +86,11 @@ def _read(told: dict[str, list[dict[str, float]]]) -> tuple[StageCheck, ...]:
 
 
 def _known_error(told: dict[str, str | int | None]) -> MesosweepError:
-    kind: type[MesosweepError] = SettingsError if told["exit_code"] == 2 else CheckFailed
+    kinds: dict[object, type[MesosweepError]] = {
+        SettingsError.exit_code: SettingsError,
+        StoreError.exit_code: StoreError,
+    }
+    kind = kinds.get(told["exit_code"], CheckFailed)
     hint = told["hint"]
     return kind(str(told["message"]), hint=str(hint) if hint else None)
 
