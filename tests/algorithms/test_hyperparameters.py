@@ -96,7 +96,11 @@ def test_it_is_in_the_model_at_step_0(
         assert read(plain) != found
 
 
-SCHEDULED = {"schedule", "learning_rate_end", "clip_range_end", "ent_coef_end"}
+SCHEDULED = {"schedule"} | {
+    f"{name}_{end}"
+    for name in ("learning_rate", "clip_range", "ent_coef")
+    for end in ("end", "end_fraction")
+}
 
 
 @pytest.mark.parametrize("algorithm", [PPO, SAC], ids=["ppo", "sac"])
@@ -114,7 +118,7 @@ def test_schedules_reach_the_model_at_every_update_and_end_exactly(
         hyperparameters={
             "learning_rate": 1e-3,
             "learning_rate_end": 1e-4,
-            "clip_range_end": 0.1,
+            "clip_range_end_fraction": 0.5,
             "ent_coef": 0.02,
             "ent_coef_end": 0.0,
         },

@@ -17,7 +17,11 @@ from mesosweep.algorithms.sb3 import ACTIVATIONS, NET_ARCH, PPO, SAC
 from mesosweep.domain.space import Discrete, Double
 from mesosweep.plugins import ALGORITHMS, Algorithm, Registry
 
-OURS = {"schedule", "learning_rate_end", "clip_range_end", "ent_coef_end"}
+OURS = {"schedule"} | {
+    f"{name}_{end}"
+    for name in ("learning_rate", "clip_range", "ent_coef")
+    for end in ("end", "end_fraction")
+}
 """Schedules are ours; SB3 takes functions instead."""
 POLICY = {"net_arch", "activation_fn", "log_std_init", "ortho_init"}
 """Handed to the policy through `policy_kwargs`."""

@@ -65,6 +65,15 @@ def test_an_unknown_shape_is_named_with_the_nearest_one() -> None:
     assert "'linear'" in (caught.value.hint or "")
 
 
+def test_an_end_may_be_a_share_of_a_start_that_is_searched() -> None:
+    assert read(learning_rate_end_fraction=0.2)["learning_rate"] == Schedule(1, 0.2, "linear")
+
+
+def test_two_ends_of_one_value_are_refused() -> None:
+    with pytest.raises(SettingsError, match="learning_rate_end_fraction says where it ends, too"):
+        read(learning_rate_end=0.5, learning_rate_end_fraction=0.5)
+
+
 def shaped(timesteps: int = 1_000_000, ramp_end: float | None = 2.0, **given: Any) -> Shaping:
     return shaping(given, timesteps=timesteps, ramp_end=ramp_end)
 

@@ -66,11 +66,12 @@ class SACLearner(SB3Learner):
                 f"{lesson.timesteps} steps to learn in.",
                 hint="Lower sac_learning_starts, or raise --timesteps.",
             )
-        if _learns_entropy(hyper["ent_coef"]) and "ent_coef_end" in hyper:
+        ends = [name for name in ("ent_coef_end", "ent_coef_end_fraction") if name in hyper]
+        if ends and _learns_entropy(hyper["ent_coef"]):
             raise SettingsError(
-                "sac.ent_coef_end: SAC learns its entropy coefficient (ent_coef = "
+                f"sac.{ends[0]}: SAC learns its entropy coefficient (ent_coef = "
                 f"'{hyper['ent_coef']}'), so there is nothing to schedule.",
-                hint="Set sac_ent_coef to a number, or leave sac_ent_coef_end out.",
+                hint=f"Set sac_ent_coef to a number, or leave sac_{ends[0]} out.",
             )
         for name in ("ent_coef", "target_entropy"):
             _check_word(name, str(hyper[name]))

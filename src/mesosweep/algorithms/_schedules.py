@@ -52,14 +52,15 @@ class Schedule:
 def schedules(
     hyperparameters: Mapping[str, Any], names: tuple[str, ...], *, algorithm: str
 ) -> dict[str, Schedule]:
-    """Read the schedules of `names` from their values, `<name>_end` and `schedule`.
+    """Read the schedules of `names` from their values, their ends and `schedule`.
 
-    An `_end` without `schedule` means linear.
+    An end is `<name>_end`, or `<name>_end_fraction` of the start, which follows a start
+    that is searched. An end without `schedule` means linear.
 
     Raises:
-        SettingsError: an unknown shape, or a shape with nothing to bend.
+        SettingsError: an unknown shape, a shape with nothing to bend, or two ends of one value.
     """
-    ends = {name: hyperparameters.get(f"{name}_end") for name in names}
+    ends = {name: _end(hyperparameters, name, algorithm=algorithm) for name in names}
     bent = [name for name, end in ends.items() if end is not None]
     shape: Any = hyperparameters.get("schedule") or ("linear" if bent else "constant")
     if shape not in SHAPES:
@@ -78,8 +79,21 @@ def schedules(
         if end is None:
             found[name] = Schedule(start, start)
         else:
-            found[name] = Schedule(start, float(end), shape)
+            found[name] = Schedule(start, end, shape)
     return found
+
+
+def _end(hyperparameters: Mapping[str, Any], name: str, *, algorithm: str) -> float | None:
+    end = hyperparameters.get(f"{name}_end")
+    fraction = hyperparameters.get(f"{name}_end_fraction")
+    if end is not None and fraction is not None:
+        raise SettingsError(
+            f"{algorithm}.{name}_end: {name}_end_fraction says where it ends, too.",
+            hint="Give one of them.",
+        )
+    if fraction is not None:
+        return float(hyperparameters[name]) * float(fraction)
+    return None if end is None else float(end)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _NOT_BELOW_ZERO = frozenset(
     (
         *("ent_coef", "vf_coef", "gae_lambda", "learning_starts"),
         *("learning_rate_end", "clip_range_end", "ent_coef_end"),
+        *("learning_rate_end_fraction", "clip_range_end_fraction", "ent_coef_end_fraction"),
     )
 )
 _AT_MOST_ONE = frozenset(("gamma", "gae_lambda", "tau"))

@@ -27,7 +27,7 @@ ACTIVATIONS = ("tanh", "relu", "elu", "leaky_relu", "silu")
 """What `activation_fn` may say."""
 
 SHAPES = ("constant", "linear", "cosine")
-"""What `schedule` may say. It bends every value whose `<name>_end` is given, over the whole budget."""
+"""What `schedule` may say. It bends every value whose `<name>_end` or `<name>_end_fraction` is given, over the whole budget."""
 
 _STRUCTURE: dict[str, HyperKind] = {
     "net_arch": "net_arch",
@@ -57,6 +57,9 @@ _PPO: dict[str, HyperKind] = {
     "learning_rate_end": "float",
     "clip_range_end": "float",
     "ent_coef_end": "float",
+    "learning_rate_end_fraction": "float",
+    "clip_range_end_fraction": "float",
+    "ent_coef_end_fraction": "float",
 }
 
 _SAC: dict[str, HyperKind] = {
@@ -77,6 +80,8 @@ _SAC: dict[str, HyperKind] = {
     "schedule": "str",
     "learning_rate_end": "float",
     "ent_coef_end": "float",
+    "learning_rate_end_fraction": "float",
+    "ent_coef_end_fraction": "float",
 }
 
 PPO = Algorithm(
