@@ -129,3 +129,10 @@ def kill(session: nox.Session) -> None:
     """Kill supervisors and workers of real sweeps forty times; nothing may be lost."""
     install(session)
     session.run("python", "benchmarks/kill.py", *session.posargs, env=THREADS)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a sweep costs beside its training."""
+    install(session)
+    session.run("python", "benchmarks/overhead.py", *session.posargs, env=THREADS)
