@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch as th
 
 from mesosweep.algorithms._learner import SB3Learner
+from mesosweep.algorithms._resume import put_back
+from mesosweep.algorithms._session import Watch
+from mesosweep.algorithms._snapshot import Snapshot
 from mesosweep.domain.errors import CheckpointDamaged, Interrupted
 from mesosweep.ports import Lesson
-from mesosweep.testing.tiny import Recorder, TinyGround
+from mesosweep.testing.tiny import Recorder, TinyEnvs, TinyGround
 
 LessonOf = Callable[..., Lesson]
 LearnerOf = Callable[[str], SB3Learner]
@@ -292,3 +296,38 @@ def test_a_loss_that_is_no_number_ends_the_training_with_a_sentence(
 
     with pytest.raises(FloatingPointError, match=r"finite|became nan"):
         learner.train(lesson_of(name), ground, Recorder(ground, tmp_path))
+
+
+class ForgetfulEnvs(TinyEnvs):
+    """Envs that cannot be put back: they begin anew, and say so."""
+
+    def restore(self, state: Mapping[str, Any]) -> Any:
+        del state
+        self.reset()
+        return np.ones(self.num_envs, np.bool_)
+
+    def observe(self) -> Any:
+        return self._seen()
+
+
+class ForgetfulGround(TinyGround):
+    def training_envs(self, n_envs: int, *, seed: int) -> ForgetfulEnvs:
+        return ForgetfulEnvs(n_envs, seed=seed)
+
+
+def test_where_envs_begin_anew_the_policy_sees_the_new_start(
+    lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    lesson, ground = lesson_of("ppo", timesteps=800, save_freq=200), ForgetfulGround()
+    recorder = Recorder(ground, tmp_path / "first")
+    learner_of("ppo").train(lesson, ground, recorder)
+    snapshot = Snapshot.read(next(iter(recorder.checkpoints.values())))
+
+    learner = learner_of("ppo")
+    session = learner._open(lesson, ground, snapshot)
+    session.model._setup_learn(lesson.timesteps, Watch(session, recorder, may_stop=True))
+    put_back(session, snapshot)
+
+    raw = session.env.env_method("observe")[0]
+    np.testing.assert_array_equal(session.model._last_obs, session.env.normalize_obs(raw))
+    assert session.model._last_episode_starts.all()

@@ -391,3 +391,29 @@ def test_a_trial_that_passed_beats_a_better_one_that_did_not(world: World) -> No
     chosen = next(event for event in events if isinstance(event, e.WinnerChosen))
     assert chosen.winner.trial.trial_id == "1"
     assert chosen.winner.gate_passed
+
+
+def contrary(study: Study, number: int, assignment: Assignment) -> Trial:
+    """Trials whose best evaluation falls while their panel score rises."""
+    return replace(rising(study, number, assignment), best_mean_reward=-float(number))
+
+
+def test_another_way_to_choose_chooses_again_and_trains_nothing(world: World) -> None:
+    world.backend.outcome = contrary
+    world.walk(a_plan(a_stage(1)))
+
+    events = world.restarted().walk(a_plan(a_stage(1), select_by="best_mean_reward"))
+
+    chosen = [event for event in events if isinstance(event, e.WinnerChosen)]
+    assert [event.winner.trial.trial_id for event in chosen] == ["0"]
+    assert len(world.service.started) == 3
+
+
+def test_a_gate_that_was_forced_is_not_forced_for_who_asks_to_stop(world: World) -> None:
+    stages = (a_stage(1, gate=UNREACHABLE), a_stage(2))
+    world.walk(a_plan(*stages))
+
+    with pytest.raises(GateNotPassed):
+        world.restarted().walk(a_plan(*stages, on_gate_fail="stop"))
+
+    assert len(world.service.started) == 6

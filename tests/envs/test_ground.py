@@ -223,7 +223,8 @@ def test_an_ordinary_env_that_does_not_remember_begins_a_new_episode() -> None:
     one, two = (ground_of(POLE).training_envs(2, seed=seed) for seed in (1, 2))
     for other in (one, two):
         other.reset()
-        other.env_method("restore", state)
+        anew = other.env_method("restore", state)[0]
+        np.testing.assert_array_equal(anew, [True, True])
 
     assert isinstance(one, ForeignVecEnv)
     assert one.get_attr("steps") == [0, 0]

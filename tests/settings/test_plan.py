@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mesosweep.domain.plan import SweepPlan, differences
 from mesosweep.domain.space import Discrete, Double
 from mesosweep.plugins import SPECIES, Registry, Species
 from mesosweep.settings.flags import Flags
-from mesosweep.settings.plan import plan_launch, plan_sweep, plan_trial
+from mesosweep.settings.plan import plan_launch, plan_sweep
 from mesosweep.settings.stages import export_stages
 
 RAPTOR = Flags(species="velociraptor")
@@ -41,6 +42,19 @@ def write(tmp_path: Path) -> Callable[[str], str]:
 
 
 Write = Callable[[str], str]
+
+
+def test_another_body_is_another_plan(plan: Planner, raptor: Species) -> None:
+    before = plan().comparables
+    folder = Path(str(files(raptor.stages.partition(":")[0])))
+
+    (folder / "rewards.py").write_text("POSTURE = 2.0")
+    after = plan().comparables
+
+    assert before["species_code"] != after["species_code"]
+    assert {k: v for k, v in before.items() if k != "species_code"} == {
+        k: v for k, v in after.items() if k != "species_code"
+    }
 
 
 def test_a_name_alone_is_a_plan(plan: Planner) -> None:
@@ -402,17 +416,6 @@ def test_planning_writes_nothing(
         plan(replace(RAPTOR, trials=0))
 
     assert list(empty.iterdir()) == []
-
-
-def test_a_trial_by_hand_is_resolved_like_any_other(shelf: Registry) -> None:
-    flags = replace(RAPTOR, stage=1, timesteps=10_000, n_envs=1)
-    injected = {"ppo_learning_rate": "1e-4", "ppo_ent_coef": "0.02", "ppo_batch_size": "128"}
-
-    trial, settings = plan_trial(flags, registry=shelf, environ={}, injected=injected)
-
-    assert (trial.timesteps, trial.n_envs) == (settings.timesteps, settings.n_envs) == (10_000, 1)
-    assert trial.hyperparameters["batch_size"] == 128
-    assert settings.panel_episodes == 30
 
 
 def test_sac_is_planned_with_its_own_space(plan: Planner) -> None:

@@ -95,12 +95,18 @@ def _put(session: Session, snapshot: Snapshot) -> None:
     model.set_parameters(tensors["parameters"])
     if "log_alpha" in tensors:
         model.log_ent_coef.data.copy_(tensors["log_alpha"])
-    env.env_method("restore", within("envs", arrays))
+    anew = env.env_method("restore", within("envs", arrays))[0]
     env.restore(within("normaliser", arrays))
     env.old_obs = arrays["original_obs"]
     model._last_obs = arrays["last_obs"]
-    model._last_original_obs = env.get_original_obs()
     model._last_episode_starts = arrays["episode_starts"]
+    if anew is not None and np.any(anew):
+        # Envs that cannot be put back begin a new episode, and the policy sees its start.
+        started = env.env_method("observe")[0]
+        env.old_obs[anew] = started[anew]
+        model._last_obs[anew] = env.normalize_obs(started)[anew]
+        model._last_episode_starts[anew] = True
+    model._last_original_obs = env.get_original_obs()
     model._n_updates = numbers["updates"]
     model.action_space.np_random.bit_generator.state = numbers["action_space"]
     session.best = -math.inf if numbers["best"] is None else numbers["best"]

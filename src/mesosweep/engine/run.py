@@ -53,12 +53,12 @@ def run(
     load, fixed = plan.load, _nothing()
     for stage in plan.stages:
         known = journal.state.stage(stage.number)
-        if known.winner is not None and _is_done(known, stage, load):
+        if known.winner is not None and _is_done(known, stage, load, plan):
             yield StageSkipped(stage.number, known.winner)
             winner = known.winner
         else:
             study = _study(plan, stage, journal, load=load, fixed=fixed)
-            if not _awaits_judge(known, study):
+            if not _awaits_judge(known, study, plan):
                 for facts in follow(
                     study, journal, backend=backend, clock=clock, retry=retry, stop=stop
                 ):
@@ -75,12 +75,21 @@ def _nothing() -> Assignment:
     return {}
 
 
-def _is_done(known: StageState, stage: StagePlan, load: Checkpoint | None) -> bool:
+def _is_done(known: StageState, stage: StagePlan, load: Checkpoint | None, plan: SweepPlan) -> bool:
     return (
         known.status == "finished"
         and known.trials_wanted >= stage.trials
         and known.parent == (load.uri if load else None)
+        and _is_chosen_as_planned(known, plan)
     )
+
+
+def _is_chosen_as_planned(known: StageState, plan: SweepPlan) -> bool:
+    """Whether this plan would choose the same winner: how to choose is no part of the fingerprint."""
+    if known.gate_forced and plan.on_gate_fail == "stop":
+        return False
+    now = choose_winner(known.trials, select_by=plan.select_by, handoff=plan.handoff)
+    return known.winner is not None and now.trial.trial_id == known.winner.trial.trial_id
 
 
 def _study(
@@ -102,11 +111,12 @@ def _study(
     return plan.study(stage, attempt=attempt, load=load, fixed=fixed)
 
 
-def _awaits_judge(known: StageState, study: Study) -> bool:
+def _awaits_judge(known: StageState, study: Study, plan: SweepPlan) -> bool:
     return (
         known.status == "verifying"
         and known.study_key == study.key
         and known.trials_wanted >= study.trials
+        and _is_chosen_as_planned(known, plan)
     )
 
 
@@ -146,4 +156,5 @@ def _first_cause(study: Study, journal: Journal) -> str:
 
 
 def _default_trial(stage: StageState) -> Trial | None:
-    return next((t for t in stage.trials if t.origin == "default" and t.checkpoint), None)
+    tried = (t for t in stage.trials if t.origin == "default" and t.status == "finished")
+    return next((trial for trial in tried if trial.checkpoint), None)

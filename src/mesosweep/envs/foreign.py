@@ -113,7 +113,9 @@ class ForeignVecEnv(DummyVecEnv):
                 state |= {f"{i}/own/{name}": value for name, value in bare.snapshot().items()}
         return state
 
-    def _restore(self, state: Mapping[str, Any]) -> None:
+    def _restore(self, state: Mapping[str, Any]) -> Any:
+        """Put everything back; returns which envs began a new episode instead, (n,) bool."""
+        anew = np.zeros(self.num_envs, np.bool_)
         for i, env in enumerate(self.envs):
             bare: Any = env.unwrapped
             prefix = f"{i}/own/"
@@ -129,4 +131,6 @@ class ForeignVecEnv(DummyVecEnv):
                 if isinstance(env, Monitor):
                     env.rewards = [float(reward) for reward in state[f"{i}/rewards"]]
                 observation = state["observations"][i]
+            anew[i] = not own
             self._save_obs(i, observation)
+        return anew

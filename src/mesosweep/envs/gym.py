@@ -133,7 +133,7 @@ def stage_env(species: Species, stage: int) -> dict[str, Any]:
     """Return the `[env]` table of a stage file without what only training sees."""
     package, _, folder = species.stages.partition(":")
     names = sorted(file.name for file in files(package).joinpath(folder).iterdir())
-    name = next((n for n in names if n.startswith(f"stage{stage}") and n.endswith(".toml")), None)
+    name = next((n for n in names if n.startswith(f"stage{stage}_") and n.endswith(".toml")), None)
     if name is None:
         raise SettingsError(
             f"Species '{species.name}' has no stage {stage}.",

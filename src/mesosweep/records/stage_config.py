@@ -28,9 +28,7 @@ class StageConfig:
     curriculum: Mapping[str, Any]
     run: Mapping[str, Any]
     """seed, n_envs, timesteps, eval_freq, …"""
-    description: str = ""
     library_version: str | None = None
-    git_commit: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

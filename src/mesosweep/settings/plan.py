@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.plan import OnGateFail, StagePlan, SweepPlan
-from mesosweep.domain.study import SelectBy, TrialSettings
+from mesosweep.domain.study import SelectBy
 from mesosweep.domain.trial import Checkpoint, CheckpointKind
-from mesosweep.plugins import BACKENDS, SAMPLERS, SPECIES, Registry
+from mesosweep.plugins import BACKENDS, SAMPLERS, SPECIES, Registry, Species
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.searched import searched
 from mesosweep.settings.sources import FLAG
-from mesosweep.settings.stages import content
-from mesosweep.settings.trial import TrialPlan, overlaid, own_hyperparameters, resolve_trial
+from mesosweep.settings.stages import content, digest
+from mesosweep.settings.trial import overlaid, own_hyperparameters
 
 
 def plan_sweep(
@@ -61,28 +63,6 @@ def plan_launch(
     return _plan(
         desk, (number,), first_attempt=first_attempt, cores=cores, suffix=f"_stage{number}"
     )
-
-
-def plan_trial(
-    flags: Flags, *, registry: Registry, environ: Mapping[str, str], injected: Mapping[str, str]
-) -> tuple[TrialPlan, TrialSettings]:
-    """Resolve the one trial that `mesosweep trial` is asked for.
-
-    `injected` holds parameters as text, e.g. `ppo_gamma` → `0.99`. Raises as
-    `plan_sweep` does.
-    """
-    desk = Desk.open(flags, registry, environ)
-    number = _one_stage(desk)
-    settings = desk.trial_settings(desk.vocabulary.curriculum.stage(number))
-    trial = resolve_trial(
-        desk.vocabulary,
-        stage=number,
-        timesteps=settings.timesteps,
-        n_envs=settings.n_envs,
-        overrides=flags.overrides,
-        injected=injected,
-    )
-    return trial, settings
 
 
 def _one_stage(desk: Desk) -> int:
@@ -173,11 +153,26 @@ def _comparables(
     return {
         "species": desk.species,
         "species_version": versions[0] if versions else "?",
+        "species_code": _code(desk.registry.get(SPECIES, desk.species)),
         "algorithm": desk.algorithm,
         "stages": lessons,
         "load": _identity(load) if load else None,
         "handoff": handoff,
     }
+
+
+def _code(species: Species) -> str:
+    """Return a digest of the package that makes the animal: model, rewards, terminations."""
+    folder = species.stages.partition(":")[0]
+    return digest({name: hashlib.sha256(data).hexdigest() for name, data in _files(files(folder))})
+
+
+def _files(folder: Traversable, below: str = "") -> Iterator[tuple[str, bytes]]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _files(entry, f"{below}{entry.name}/")
+        elif entry.is_file() and entry.name.endswith((".py", ".xml", ".stl", ".obj", ".png")):
+            yield below + entry.name, entry.read_bytes()
 
 
 def _checkpoint(path: str) -> Checkpoint:
