@@ -109,6 +109,15 @@ def test_a_trial_that_stands_still_is_ended_in_time(runner: LocalRunner, study: 
     assert trial.reason == "no end within 0.7 s (--trial-timeout)"
 
 
+def test_without_a_time_limit_a_worker_that_falls_silent_is_ended(study: Study) -> None:
+    watchful = LocalRunner(stall_s=1.0)
+
+    trial = run(watchful, study, {"count_gain": 0.7, "count_fault": "hang"})
+
+    assert trial.status == "timed_out"
+    assert "no sign of life for" in (trial.reason or "")
+
+
 def test_a_worker_that_cannot_even_begin_says_why(runner: LocalRunner, study: Study) -> None:
     trial = run(runner, study, {"count_gian": 0.7})
 

@@ -35,6 +35,9 @@ MAIN = "mesosweep.worker.process:main"
 GENTLE_S = 10.0
 """So long may workers take to write a checkpoint when told to stop."""
 _LOOK_S = 0.25
+STALL_S = 1_800.0
+"""A worker whose progress says nothing for so long hangs. The longest silence of a sound one is
+its panel, or one update; both take minutes at the most."""
 _GOES = 3
 """So often is one trial taken up in one process; what ends it each time is no accident then."""
 
@@ -60,8 +63,9 @@ class _Known:
 class LocalRunner:
     """A `ports.TrialRunner` over one process per trial."""
 
-    def __init__(self, registry: Registry | None = None) -> None:
+    def __init__(self, registry: Registry | None = None, *, stall_s: float = STALL_S) -> None:
         self._registry = registry or Registry()
+        self._stall_s = stall_s
         self._studies: dict[str, _Known] = {}
         self._whole_parents: set[str] = set()
 
@@ -147,6 +151,10 @@ class LocalRunner:
             self._kill(worker)
             self._let_go(worker)
             record_lost(worker.order, "timed_out", f"no end within {limit_s:g} s (--trial-timeout)")
+        elif (silent_s := _silence(worker)) > self._stall_s:
+            self._kill(worker)
+            self._let_go(worker)
+            record_lost(worker.order, "timed_out", f"no sign of life for {silent_s:.0f} s")
 
     def _settle(self, worker: _Worker, code: int) -> None:
         """Decide what a worker's end means for its trial."""
@@ -201,6 +209,16 @@ class LocalRunner:
 _INNOCENT = frozenset((Interrupted.exit_code, 255))
 """Somebody else told the worker to stop, or the fork server went down (multiprocessing then
 answers 255): the trial goes on from its checkpoint."""
+
+
+def _silence(worker: _Worker) -> float:
+    """Return the seconds since the worker began, or since its last line of progress."""
+    since_began_s = time.monotonic() - worker.since_s
+    try:
+        written = folder_of(worker.order).progress.stat().st_mtime
+    except OSError:  # it has written nothing yet
+        return since_began_s
+    return min(since_began_s, time.time() - written)
 
 
 def _ask_to_stop(worker: _Worker) -> None:
