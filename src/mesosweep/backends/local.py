@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from mesosweep.engine.sampled import SampledBackend
+from typing import TYPE_CHECKING
+
 from mesosweep.plugins import Registry
 from mesosweep.ports import Sampler
+
+if TYPE_CHECKING:
+    from mesosweep.engine.sampled import SampledBackend
 
 
 def open_backend(*, sampler: Sampler, registry: Registry | None = None) -> SampledBackend:
     """Open the local backend. Nothing is started before a study is submitted."""
+    # Here and not above: listing plugins imports this module.
     from mesosweep.backends._workers import LocalRunner
+    from mesosweep.engine.sampled import SampledBackend
 
     return SampledBackend("local", sampler=sampler, runner=LocalRunner(registry))
