@@ -51,8 +51,10 @@ def test_a_push_is_a_jump_of_speed_within_the_set_impulse() -> None:
     lanes.begin(range(64))
     rested = lanes.qvel[:, :2].copy()
 
+    disturb = BODY.disturb
+    assert disturb is not None
     for lane in range(64):
-        BODY.disturb(lanes, lane, lanes.rngs[lane])  # type: ignore[misc]
+        disturb(lanes, lane, lanes.rngs[lane])
 
     impulse = np.linalg.norm(lanes.qvel[:, :2] - rested, axis=1) * 13.31
     assert (impulse >= reference(1)["push_min_n_s"]).all()

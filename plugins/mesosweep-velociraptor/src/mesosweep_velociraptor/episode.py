@@ -92,13 +92,15 @@ def struck(batch: Batch) -> Mask:
     touched = [batch.sensor_substeps(f"{foot}_claw_load")[:, :, 0] > 0.0 for foot in view.FEET]
     touch = (touched[0] | touched[1]).any(axis=1)
     near = batch.memory["claw_distance"][:, 0] < batch.settings["strike_radius_m"]
-    return touch & near  # type: ignore[no-any-return]
+    found: Mask = touch & near
+    return found
 
 
 def _fallen(batch: Batch) -> Mask:
     height, settings = batch.qpos[:, 2], batch.settings
     low, high = settings["healthy_min_m"], settings["healthy_max_m"]
-    return (height < low) | (height > high)  # type: ignore[no-any-return]
+    found: Mask = (height < low) | (height > high)
+    return found
 
 
 def _tilted(batch: Batch) -> Mask:
@@ -142,7 +144,8 @@ def _goal_reached(batch: Batch) -> Mask:
     if radius <= 0:
         return np.zeros(batch.n, np.bool_)
     behind = view.bearing(batch)[0] < 0
-    return (view.goal_offset(batch)[2] < radius) | behind  # type: ignore[no-any-return]
+    found: Mask = (view.goal_offset(batch)[2] < radius) | behind
+    return found
 
 
 def _place_goal(batch: Batch, lane: int, yaw: float, rng: Rng) -> None:

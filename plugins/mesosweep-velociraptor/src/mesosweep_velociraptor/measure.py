@@ -83,7 +83,8 @@ class Untrained:
         seen: Any = observation
         for layer in self._layers[:-1]:
             seen = np.tanh(seen @ layer)
-        return seen @ self._layers[-1]  # type: ignore[no-any-return]
+        found: Array = seen @ self._layers[-1]
+        return found
 
 
 POLICIES: Mapping[str, Callable[[], Policy]] = {

@@ -109,4 +109,5 @@ def claw_distance(batch: Batch) -> Array:
         np.linalg.norm(batch.sensor_substeps(f"{foot}_claw_tip") - prey, axis=2).min(axis=1)
         for foot in FEET
     ]
-    return np.minimum(*apart)  # type: ignore[no-any-return]
+    found: Array = np.minimum(*apart)
+    return found
