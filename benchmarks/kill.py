@@ -1,7 +1,7 @@
 """Kill a sweep again and again, and show that nothing is lost, repeated or altered.
 
     python benchmarks/kill.py                              40 runs, trials that only count
-    python benchmarks/kill.py --trainer ppo --runs 10      real PPO on the velociraptor
+    python benchmarks/kill.py --trainer ppo                real PPO on the velociraptor
 
 First one sweep runs unbroken. Then each run is killed (SIGKILL) at a moment drawn
 uniformly over the unbroken run's wall time: in turn the supervisor, and the worker of a
@@ -41,9 +41,10 @@ TRAINERS: Mapping[str, tuple[str, ...]] = {
         *("--override", "count.seconds=3.0", "count.stride=1"),
     ),
     "ppo": (
-        *("--species=velociraptor", "--algorithm=ppo", "--timesteps=6144", "--n-envs=4"),
-        *("--eval-freq=2048", "--eval-episodes=4", "--panel-episodes=8", "--test-episodes=20"),
-        *("--save-freq=1024", "--override", "ppo.n_steps=256", "ppo.n_epochs=4"),
+        *("--species=velociraptor", "--algorithm=ppo", "--timesteps=16384", "--n-envs=4"),
+        *("--eval-freq=8192", "--eval-episodes=4", "--panel-episodes=4", "--test-episodes=4"),
+        *("--save-freq=512", "--override", "ppo.n_steps=64", "ppo.n_epochs=4"),
+        "ppo.batch_size=128",
         *("--search-space", '{"ppo_learning_rate": {"type": "double", "min": 1e-4, "max": 1e-3}}'),
     ),
 }

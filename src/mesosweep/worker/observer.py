@@ -56,7 +56,7 @@ class TrialObserver:
         self.last: Evaluation | None = None
         self.step = 0
         self._since = (time.monotonic(), 0)
-        self._told_s = -math.inf
+        self._told_s = {False: -math.inf, True: -math.inf}
         self._before_s = 0.0
 
     @property
@@ -112,8 +112,10 @@ class TrialObserver:
         self.step = step
         elapsed_s = time.monotonic() - self._since[0]
         pause_s = max(_LEAST_PAUSE_S, elapsed_s / _LINES_PER_TENFOLD)
-        if elapsed_s - self._told_s >= pause_s:
-            self._told_s = elapsed_s
+        # The learner's numbers are rare and wanted: signs of life do not crowd them out.
+        kind = bool(values)
+        if elapsed_s - self._told_s[kind] >= pause_s:
+            self._told_s[kind] = elapsed_s
             self._tell(values)
 
     def _tell(self, values: Mapping[str, float]) -> None:
