@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mesosweep.ports import Lesson as Lesson
     from mesosweep.ports import Mask as Mask
     from mesosweep.ports import Metric as Metric
+    from mesosweep.ports import Mirror as Mirror
     from mesosweep.ports import Observer as Observer
     from mesosweep.ports import Policy as Policy
     from mesosweep.ports import Rng as Rng
@@ -44,7 +45,7 @@ _HOME = {
     "mesosweep.plugins": ("Algorithm", "Baseline", "Species"),
     "mesosweep.ports": (
         *("Array", "Batch", "Body", "Ground", "Learner", "Lesson", "Mask", "Metric"),
-        *("Observer", "Policy", "Rng", "Sampler"),
+        *("Mirror", "Observer", "Policy", "Rng", "Sampler"),
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

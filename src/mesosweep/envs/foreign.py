@@ -16,7 +16,7 @@ from mesosweep.domain.score import Episode
 from mesosweep.envs.frozen import freeze_generators, thaw_generators
 from mesosweep.envs.gym import open_env
 from mesosweep.plugins import Species
-from mesosweep.ports import Policy
+from mesosweep.ports import Mirror, Policy
 
 
 class ForeignGround:
@@ -54,6 +54,9 @@ class ForeignGround:
 
     def action_space(self) -> Any:
         return self._actions
+
+    def mirror(self) -> Mirror | None:
+        return None
 
     def _episode(self, env: Any, policy: Policy, seed: int) -> Episode:
         observation, _ = env.reset(seed=seed)

@@ -15,7 +15,7 @@ from mesosweep.envs.foreign import ForeignGround
 from mesosweep.envs.model import load_model
 from mesosweep.envs.vec import BatchVecEnv, action_space, observation_space
 from mesosweep.plugins import Species, resolve
-from mesosweep.ports import Array, Body, Ground, Policy
+from mesosweep.ports import Array, Body, Ground, Mirror, Policy
 
 _LANES = 128
 """Most episodes played side by side: more gain no speed and only cost memory."""
@@ -62,6 +62,9 @@ class BatchGround:
 
     def action_space(self) -> Any:
         return action_space(self._model)
+
+    def mirror(self) -> Mirror | None:
+        return self._body.mirror
 
     def _play(self, policy: Policy, seeds: Sequence[int]) -> list[Episode]:
         lanes = Lanes(self._body, self._reference, len(seeds), model=self._model)

@@ -4,7 +4,7 @@ Interfaces only; heavy types appear under TYPE_CHECKING. What acts has a conform
 suite in `mesosweep.testing` that real and fake pass alike.
 """
 
-from mesosweep.ports.animal import Array, Batch, Body, Counts, Mask, Metric, Over, Rng
+from mesosweep.ports.animal import Array, Batch, Body, Counts, Mask, Metric, Mirror, Over, Rng
 from mesosweep.ports.learning import Ground, Learner, Lesson, Observer, Policy
 from mesosweep.ports.running import (
     Backend,
@@ -32,6 +32,7 @@ __all__ = [
     "Lesson",
     "Mask",
     "Metric",
+    "Mirror",
     "Observer",
     "Over",
     "Policy",

@@ -97,6 +97,20 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """How left and right change places.
+
+    Number `i` of the twin is `sign[i] * original[source[i]]`. Applied twice it is the
+    identity, and the twin of an action has the twin's consequences: a test says so.
+    """
+
+    observation_source: Sequence[int]
+    observation_sign: Sequence[float]
+    action_source: Sequence[int]
+    action_sign: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """All that makes an animal: data, and pure functions over a `Batch`."""
 
@@ -131,3 +145,5 @@ class Body:
     memory: Mapping[str, int] = field(default_factory=dict)
     """Name → width of the per-lane numbers that the functions above keep."""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    mirror: Mirror | None = None
+    """The animal's left-right symmetry, for learners that train on both sides at once."""

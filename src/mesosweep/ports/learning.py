@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from mesosweep.domain.score import Episode
 from mesosweep.domain.space import Value
 from mesosweep.domain.trial import Evaluation
-from mesosweep.ports.animal import Array
+from mesosweep.ports.animal import Array, Mirror
 
 if TYPE_CHECKING:
     from stable_baselines3.common.vec_env import VecEnv
@@ -36,6 +36,9 @@ class Ground(Protocol):
 
     def observation_space(self) -> Any: ...
     def action_space(self) -> Any: ...
+
+    def mirror(self) -> Mirror | None:
+        """Return the left-right symmetry of observations and actions; None if none is declared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from mesosweep.domain.score import Episode, Score
 from mesosweep.domain.trial import Evaluation
-from mesosweep.ports import Ground, Policy
+from mesosweep.ports import Ground, Mirror, Policy
 
 _HORIZON = 20
 SIZE = 3
@@ -152,6 +152,9 @@ class TinyGround:
 
     def action_space(self) -> Any:
         return TinyEnvs(1, seed=0).action_space
+
+    def mirror(self) -> Mirror | None:
+        return None
 
 
 @dataclass
