@@ -13,6 +13,7 @@ nox.options.default_venv_backend = "venv"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PLUGINS = sorted(path.parent.name for path in Path("plugins").glob("*/pyproject.toml"))
+PINNED = ("-c", "constraints.txt")
 HEAVY = "torch"
 """Installed first and pinned, so that nothing pulls a CUDA build of it."""
 LINT = (
@@ -26,10 +27,10 @@ THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 def install(session: nox.Session, *groups: str, extras: str = "train,report") -> None:
     """Install torch, then the project with its plugins, then dependency groups."""
-    session.install("-c", "constraints.txt", HEAVY)
-    session.install("-c", "constraints.txt", "-e", f".[{extras}]")
+    session.install(*PINNED, HEAVY)
+    session.install(*PINNED, "-e", f".[{extras}]")
     # By themselves: older pips do not see that the line above brings what plugins ask for.
-    session.install("-c", "constraints.txt", *(f"./plugins/{name}" for name in PLUGINS))
+    session.install(*PINNED, *(f"./plugins/{name}" for name in PLUGINS))
     for group in groups:
         session.install(*nox.project.dependency_groups(PYPROJECT, group))
 
@@ -71,7 +72,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def layers(session: nox.Session) -> None:
     """Hold the floors apart with import-linter."""
-    session.install("-c", "constraints.txt", "-e", ".")
+    session.install(*PINNED, "-e", ".")
     session.install(*nox.project.dependency_groups(PYPROJECT, "layers"))
     session.run("lint-imports")
 
@@ -84,24 +85,24 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
-@nox.parametrize("plugin", PLUGINS)
-def plugins(session: nox.Session, plugin: str) -> None:
-    """Build wheels of core and one plugin, install them alone, run the plugin's own tests."""
+def plugins(session: nox.Session) -> None:
+    """Build wheels of core and each plugin, install one plugin at a time, run its own tests."""
     wheels = Path(session.create_tmp()) / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     session.install("build", "hatchling")
-    for folder in (".", f"plugins/{plugin}"):
+    for folder in (".", *(f"plugins/{name}" for name in PLUGINS)):
         session.run(
             "python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), folder,
             silent=True,
         )  # fmt: skip
-    core = next(wheels.glob("mesosweep-*.whl"))
-    built = [str(path) for path in wheels.glob("*.whl") if path != core]
-    session.install("-c", "constraints.txt", HEAVY)
-    session.install("-c", "constraints.txt", f"{core}[train,report]")
-    session.install("-c", "constraints.txt", *built)
+    session.install(*PINNED, HEAVY)
+    session.install(*PINNED, f"{next(wheels.glob('mesosweep-*.whl'))}[train,report]")
     session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
-    session.run("pytest", f"plugins/{plugin}/tests", *session.posargs, env=THREADS)
+    for name in PLUGINS:
+        session.install(*PINNED, str(next(wheels.glob(f"{name.replace('-', '_')}-*"))))
+        session.run("pytest", f"plugins/{name}/tests", *session.posargs, env=THREADS)
+        # Alone each time: no plugin may lean on another.
+        session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", name)
 
 
 @nox.session
