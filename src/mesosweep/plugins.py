@@ -10,6 +10,7 @@ The only two dynamic imports of the house live here: `Registry.get` and `resolve
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ API = 1
 HyperKind: TypeAlias = Literal["float", "int", "bool", "str", "net_arch"]
 
 T = TypeVar("T")
+
+_ENV_ID = re.compile(r"[\w:-]+/[\w:.-]+-v\d+")
+"""What Gymnasium takes for an id with a namespace and a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,16 @@ class Species:
     """Env setting → what it means, with unit. A setting that is not named here is an error."""
     baselines: Mapping[int, tuple[Baseline, ...]] = field(default_factory=dict)
     """Stage number → what doing nothing useful scores there."""
+    env_id: str | None = None
+    """Id of its Gymnasium env, e.g. `mesosweep/TRex-v0`. None makes one of the name, which would
+    be `mesosweep/Trex-v0`."""
     api: int = API
+
+    def __post_init__(self) -> None:
+        if self.env_id is not None and not _ENV_ID.fullmatch(self.env_id):
+            raise ValueError(
+                f"species '{self.name}': env_id '{self.env_id}' is not of the form NAMESPACE/Name-v0"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -470,3 +470,66 @@ def test_what_is_only_seen_is_not_simulated(
 
     assert (simulated.ngeom, seen.ngeom) == (1, 2)
     assert simulated.body_mass.sum() == seen.body_mass.sum()
+
+
+# ── what is derived, and sensors by the handful ──────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lanes: lanes.step(np.zeros((3, 3))),
+        lambda lanes: lanes.begin([1]),
+        lambda lanes: lanes.change_setting("alive_weight", 2.0),
+        lambda lanes: lanes.restore(lanes.snapshot()),
+        lambda lanes: lanes.keep([0, 2]),
+        lambda lanes: lanes.sense(),
+    ],
+)
+def test_what_was_derived_is_forgotten_when_the_state_changes(change: Any) -> None:
+    lanes = begun(3)
+    lanes.derived["height"] = lanes.qpos[:, 2].copy()
+
+    change(lanes)
+
+    assert "height" not in lanes.derived
+
+
+def test_a_disturbance_changes_what_is_derived() -> None:
+    seen: list[bool] = []
+
+    def disturb(batch: Batch, lane: int, _: Any) -> None:
+        seen.append("mark" in batch.derived)
+        batch.derived["mark"] = lane
+
+    lanes = begun(3, body=replace(BODY, due=None, disturb=disturb))
+
+    lanes.step(np.zeros((3, 3)))
+
+    assert seen == [False, False, False]
+
+
+def test_several_sensors_are_read_side_by_side() -> None:
+    lanes = begun(2)
+    lanes.step(np.full((2, 3), 0.3))
+
+    beside = lanes.sensors(("up", "position"))
+    groups = lanes.sensors_substeps((("up", "gyro"), ("position", "velocity")))
+
+    np.testing.assert_array_equal(
+        beside, np.concatenate([lanes.sensor("up"), lanes.sensor("position")], axis=1)
+    )
+    assert groups.shape == (2, 2, 4 * 6)
+    first_step = groups[:, 1].reshape(2, 4, 6)[:, 0]
+    np.testing.assert_array_equal(first_step[:, :3], lanes.sensor_substeps("position")[:, 0])
+    np.testing.assert_array_equal(first_step[:, 3:], lanes.sensor_substeps("velocity")[:, 0])
+
+
+def test_sensors_follow_a_state_that_was_written_from_outside() -> None:
+    lanes = begun(2)
+    lanes.qpos[1, 2] += 0.25
+
+    before = lanes.sensor("position")[1, 2]
+    lanes.sense()
+
+    assert lanes.sensor("position")[1, 2] == pytest.approx(before + 0.25)

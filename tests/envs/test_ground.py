@@ -12,7 +12,7 @@ from gymnasium import spaces
 from hopper_species import HOPPER, POLE
 from hopper_species.plant import SETTINGS
 
-from mesosweep.domain.errors import PluginError, SettingsError
+from mesosweep.domain.errors import Interrupted, PluginError, SettingsError
 from mesosweep.envs.foreign import ForeignVecEnv
 from mesosweep.envs.ground import in_equal_blocks, open_ground, random_policy, zero_policy
 from mesosweep.plugins import Species
@@ -52,6 +52,21 @@ def test_one_episode_is_played_per_seed_in_their_order(ground: Ground) -> None:
     episodes = ground.play(zero_policy(ground), [30, 10, 20])
 
     assert [episode.seed for episode in episodes] == [30, 10, 20]
+
+
+def test_playing_is_broken_off_by_a_policy_that_raises(ground: Ground) -> None:
+    zero = zero_policy(ground)
+    left = iter(range(3))
+
+    def impatient(observations: Array) -> Array:
+        if next(left, None) is None:
+            raise Interrupted("Stopped.")
+        return zero(observations)
+
+    with pytest.raises(Interrupted):
+        ground.play(impatient, [1, 2])
+
+    assert len(ground.play(zero, [1, 2])) == 2
 
 
 def test_no_seeds_give_no_episodes(ground: Ground) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,24 @@ def test_a_name_of_several_words_becomes_one(installed: None) -> None:
         gymnasium.make("mesosweep/TyrannosaurusRex-v0")
 
     gymnasium.registry.pop("mesosweep/TyrannosaurusRex-v0")
+
+
+def test_a_species_may_say_its_id(installed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hopper_species.HOPPER", replace(HOPPER, env_id="mesosweep/HOPPER-v3"))
+
+    assert register("hopper") == "mesosweep/HOPPER-v3"
+
+    gymnasium.make("mesosweep/HOPPER-v3", stage=1).close()
+    gymnasium.registry.pop("mesosweep/HOPPER-v3")
+
+
+def test_an_id_belongs_to_one_species() -> None:
+    assert register("two-words") == "mesosweep/TwoWords-v0"
+
+    with pytest.raises(PluginError, match="TwoWords-v0 belongs to two-words"):
+        register("two--words")
+
+    gymnasium.registry.pop("mesosweep/TwoWords-v0")
 
 
 def test_a_stage_is_judged_without_what_only_training_sees() -> None:

@@ -6,6 +6,7 @@ A lane's trajectory depends on its own start, actions and random numbers alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,8 +16,10 @@ import numpy as np
 
 from mesosweep.domain.score import Episode
 from mesosweep.envs import frozen, rules
-from mesosweep.envs.model import NoSuchSensor, load_model, sensor_slices
+from mesosweep.envs.model import load_model
 from mesosweep.envs.physics import Physics
+from mesosweep.envs.reward import Reward
+from mesosweep.envs.sensors import Sensors
 from mesosweep.envs.tally import Tally
 from mesosweep.ports import Array, Body, Mask, Metric
 
@@ -59,9 +62,10 @@ class Lanes:
         self.model = load_model(body.model) if model is None else model
         self._physics = Physics(self.model, frame_skip=body.frame_skip, n=n, threads=threads)
         self.dt = self._physics.dt
-        self._sensor_at = sensor_slices(self.model)
-        self._low = np.asarray(body.observation_low, np.float32).astype(np.float64)
-        self._high = np.asarray(body.observation_high, np.float32).astype(np.float64)
+        self._sensors = Sensors(self.model, self._physics)
+        self.derived: dict[Any, Any] = {}
+        self._low = np.asarray(body.observation_low, np.float32)
+        self._high = np.asarray(body.observation_high, np.float32)
         self._obey(dict(settings))
 
         nu = self.model.nu
@@ -82,15 +86,16 @@ class Lanes:
     # ── what a species sees (ports.Batch) ────────────────────────────────────
 
     def sensor(self, name: str) -> Array:
-        return self.sensor_substeps(name)[:, -1]
+        return self._sensors.one(name)[:, -1]
 
     def sensor_substeps(self, name: str) -> Array:
-        try:
-            at = self._sensor_at[name]
-        except KeyError:
-            raise NoSuchSensor(name, self._sensor_at) from None
-        values: Array = self._physics.sensors[:, :, at]
-        return values
+        return self._sensors.one(name)
+
+    def sensors(self, names: tuple[str, ...]) -> Array:
+        return self._sensors.last(names)
+
+    def sensors_substeps(self, groups: tuple[tuple[str, ...], ...]) -> Array:
+        return self._sensors.every(groups)
 
     def scene(self, lane: int) -> Any:
         """Return a `mujoco.MjData` of one lane as it stands, forward kinematics and all.
@@ -112,6 +117,7 @@ class Lanes:
     def begin(self, lanes: Iterable[int]) -> None:
         """Put lanes at the start of a new episode; the others are not touched."""
         chosen = list(lanes)
+        self.derived.clear()
         for lane in chosen:
             self._physics.put_home(lane)
             for array in (self.action, self.previous_action, self.steps, *self.memory.values()):
@@ -123,17 +129,26 @@ class Lanes:
         for lane in chosen:
             self.ctrl[lane] = home[lane]
             self._physics.sense(lane)
+        self.derived.clear()
+
+    def sense(self) -> None:
+        """Read all sensors anew, after the state was written to from outside."""
+        for lane in range(self.n):
+            self._physics.sense(lane)
+        self.derived.clear()
 
     def observe(self) -> Array:
         """Return what each lane sees, (n, obs_dim) float32 within the body's bounds.
 
         Raises FloatingPointError when an observation is not a number.
         """
-        seen = np.clip(self.body.observe(self), self._low, self._high)
-        if np.isnan(seen).any():
+        seen = np.array(self.body.observe(self), np.float32)
+        np.maximum(seen, self._low, out=seen)
+        np.minimum(seen, self._high, out=seen)
+        if math.isnan(seen.sum()):  # within finite bounds, so of no number but nan
             column = int(np.flatnonzero(np.isnan(seen).any(axis=0))[0])
             raise FloatingPointError(f"observation '{self.body.observation_names[column]}' is nan")
-        return seen.astype(np.float32)
+        return seen
 
     def step(self, actions: Array) -> Stepped:
         """Play one control step of every lane.
@@ -143,16 +158,19 @@ class Lanes:
         self._act(actions)
         diverged = self._physics.advance()
         self.steps += 1
+        self.derived.clear()
         if self.body.advance is not None:
             self.body.advance(self)
-        reasons = self._judge(diverged)
-        reward = self._reward(diverged)
+        self._judge(diverged)
+        reward = self._reward.of(self, diverged)
         self._tally.add(self, reward, diverged)
 
-        stopped = self.success | self.failed
-        truncated = (self.steps >= self.horizon) & ~stopped
-        ended = stopped | truncated
-        episodes = {int(lane): self._episode(int(lane), reasons) for lane in np.flatnonzero(ended)}
+        late = self.steps >= self.horizon
+        ended = self.success | self.failed | late
+        if not ended.any():
+            return Stepped(reward, ended, late, {})
+        truncated = late & ~(self.success | self.failed)
+        episodes = {int(lane): self._episode(int(lane)) for lane in ended.nonzero()[0]}
         return Stepped(reward, ended, truncated, episodes)
 
     def change_setting(self, name: str, value: Any) -> None:
@@ -160,6 +178,7 @@ class Lanes:
         if name not in self._settings:
             raise rules.unknown_setting(name, self._settings)
         self._obey({**self._settings, name: value})
+        self.derived.clear()
 
     def keep(self, lanes: Sequence[int]) -> None:
         """Go on with these lanes only, in this order."""
@@ -168,6 +187,7 @@ class Lanes:
                 table[name] = array[list(lanes)]
         self.rngs = [self.rngs[lane] for lane in lanes]
         self.n = len(lanes)
+        self.derived.clear()
         self._physics.bind()
         self._bind()
 
@@ -192,6 +212,7 @@ class Lanes:
             array[...] = state[key]
         frozen.thaw_generators(self.rngs, state["rngs"])
         self._obey(frozen.thaw_mapping(state["settings"]))
+        self.derived.clear()
 
     def close(self) -> None:
         self._physics.close()
@@ -199,46 +220,36 @@ class Lanes:
     # ── one control step, in the order it happens ────────────────────────────
 
     def _act(self, actions: Array) -> None:
-        if np.isnan(actions).any():
-            raise FloatingPointError("the policy's action is nan")
         self.previous_action[...] = self.action
-        np.clip(actions, -1.0, 1.0, out=self.action, casting="unsafe")
+        np.maximum(actions, -1.0, out=self.action)
+        np.minimum(self.action, 1.0, out=self.action)
+        if math.isnan(self.action.sum()):
+            raise FloatingPointError("the policy's action is nan")
         if self.body.disturb is not None:
             due = self.body.due
-            for lane in range(self.n) if due is None else np.flatnonzero(due(self)):
+            for lane in range(self.n) if due is None else due(self).nonzero()[0]:
                 self.body.disturb(self, int(lane), self.rngs[lane])
+                self.derived.clear()
         self.ctrl[...] = self.body.control(self, self.action)
 
-    def _judge(self, diverged: Mask) -> dict[str, Mask]:
+    def _judge(self, diverged: Mask) -> None:
         """Decide success and failure, never both: who falls while striking has fallen."""
-        body = self.body
-        self.success[...] = body.success(self) if self._task and body.success else False
-        reasons = {DIVERGED: diverged}
-        for reason, ends in body.terminations.items():
-            reasons[reason] = ends(self)
-        self.failed[...] = np.logical_or.reduce(list(reasons.values()))
-        self.success &= ~self.failed
-        return reasons
+        body, reasons = self.body, self._reasons
+        done = body.success(self) if self._task and body.success is not None else None
+        reasons[0] = diverged
+        for row, ends in enumerate(body.terminations.values(), start=1):
+            reasons[row] = ends(self)
+        np.logical_or.reduce(reasons, axis=0, out=self.failed)
+        if done is not None:
+            np.greater(done, self.failed, out=self.success)
 
-    def _reward(self, diverged: Mask) -> Array:
-        total = np.zeros(self.n)
-        for _, weight, term in self._terms:
-            total += weight * term(self)
-        if not np.isfinite(total).all():
-            total[diverged & ~np.isfinite(total)] = 0.0
-            self._refuse_broken_terms(diverged)
-        return total
-
-    def _refuse_broken_terms(self, diverged: Mask) -> None:
-        for name, _, term in self._terms:
-            if not np.isfinite(term(self)[~diverged]).all():
-                raise FloatingPointError(f"reward term '{name}' is not a finite number")
-
-    def _episode(self, lane: int, reasons: Mapping[str, Mask]) -> Episode:
+    def _episode(self, lane: int) -> Episode:
         if self.success[lane]:
             reason = "success"
         else:
-            reason = next((name for name, ends in reasons.items() if ends[lane]), "horizon")
+            names = (DIVERGED, *self.body.terminations)
+            fired = (name for name, row in zip(names, self._reasons, strict=True) if row[lane])
+            reason = next(fired, "horizon")
         steps = int(self.steps[lane])
         return Episode(
             seed=int(self.seeds[lane]),
@@ -252,10 +263,10 @@ class Lanes:
     # ── helpers ──────────────────────────────────────────────────────────────
 
     def _obey(self, settings: dict[str, Any]) -> None:
-        terms = rules.weighted_terms(self.body, settings)
+        reward = Reward(self.body, settings, self.n)
         horizon = rules.horizon_steps(settings, self.dt)
         self._task = rules.has_task(self.body, settings)
-        self._terms, self.horizon, self._settings = terms, horizon, settings
+        self._reward, self.horizon, self._settings = reward, horizon, settings
         self.settings: Mapping[str, Any] = MappingProxyType(settings)
 
     def _every_array(self) -> dict[str, Any]:
@@ -266,6 +277,8 @@ class Lanes:
     def _bind(self) -> None:
         """Show the arrays of the lanes there are now."""
         own, physics = self._tables["own"], self._physics
+        self._reward = Reward(self.body, self._settings, self.n)
+        self._reasons = np.zeros((len(self.body.terminations) + 1, self.n), np.bool_)
         self.action, self.previous_action = own["action"], own["previous_action"]
         self.steps, self.seeds = own["steps"], own["seeds"]
         self.success, self.failed = own["success"], own["failed"]

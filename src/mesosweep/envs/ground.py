@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -73,15 +74,15 @@ class BatchGround:
         lanes.begin(range(lanes.n))
         places = list(range(lanes.n))
         episodes: dict[int, Episode] = {}
-        while places:
-            stepped = lanes.step(in_equal_blocks(policy, lanes.observe()))
-            if stepped.episodes:
-                episodes |= {places[lane]: found for lane, found in stepped.episodes.items()}
-                # Who is done leaves: the rest cost less, and no short episode gets a second go.
-                going = [lane for lane in range(lanes.n) if lane not in stepped.episodes]
-                lanes.keep(going)
-                places = [places[lane] for lane in going]
-        lanes.close()
+        with closing(lanes):  # a policy may raise: playing can be broken off
+            while places:
+                stepped = lanes.step(in_equal_blocks(policy, lanes.observe()))
+                if stepped.episodes:
+                    episodes |= {places[lane]: found for lane, found in stepped.episodes.items()}
+                    # Who is done leaves: the rest cost less, and no short episode gets a second go.
+                    going = [lane for lane in range(lanes.n) if lane not in stepped.episodes]
+                    lanes.keep(going)
+                    places = [places[lane] for lane in going]
         return [episodes[place] for place in range(len(seeds))]
 
 

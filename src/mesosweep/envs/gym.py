@@ -1,6 +1,7 @@
 """The Gymnasium env: a batch of one.
 
-`import mesosweep.envs.gym` registers `mesosweep/<Name>-v0` for every installed species:
+`import mesosweep.envs.gym` registers every installed species under its `env_id`, by default
+`mesosweep/<Name>-v0`:
 
     gymnasium.make("mesosweep.envs.gym:mesosweep/Velociraptor-v0", stage=2)
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.resources import files
 from typing import Any
 
@@ -144,14 +146,37 @@ def stage_env(species: Species, stage: int) -> dict[str, Any]:
 
 
 def register(species: str) -> str:
-    """Register `mesosweep/<Name>-v0` with Gymnasium, once, and return the id."""
-    word = "".join(part.capitalize() for part in species.split("-"))
-    env_id = f"mesosweep/{word}-v0"
-    if env_id not in gymnasium.registry:
+    """Register the env of a species with Gymnasium, once, and return its id.
+
+    Raises:
+        PluginError: the id is another species' already.
+    """
+    env_id = _own_id(species) or _usual_id(species)
+    known = gymnasium.registry.get(env_id)
+    if known is None:
         entry = f"{__name__}:make"
         gymnasium.register(env_id, entry_point=entry, kwargs={"species": species})
+    elif known.kwargs.get("species") != species:
+        owner = known.kwargs.get("species", "somebody else")
+        raise PluginError(
+            f"Species '{species}': the Gymnasium id {env_id} belongs to {owner}.",
+            hint="Give it an env_id of its own.",
+        )
     return env_id
 
 
+def _own_id(species: str) -> str | None:
+    try:
+        return Registry().get(SPECIES, species).env_id
+    except PluginError:
+        return None  # whoever makes its env will hear what is wrong with it
+
+
+def _usual_id(species: str) -> str:
+    word = "".join(part.capitalize() for part in species.split("-"))
+    return f"mesosweep/{word}-v0"
+
+
 for _name in Registry().names(SPECIES):
-    register(_name)
+    with suppress(PluginError):  # the first of two that want one id has it
+        register(_name)

@@ -15,6 +15,8 @@ class Tally:
 
     def __init__(self, n: int, metrics: Mapping[str, Metric]) -> None:
         self.metrics = dict(metrics)
+        kept = [metric.keep for metric in self.metrics.values() if metric.keep is not None]
+        self._books = tuple(dict.fromkeys(kept))
         self.arrays: dict[str, Any] = {"return": np.zeros(n)}
         self.arrays |= {f"metric/{name}": np.zeros(n) for name in self.metrics}
 
@@ -25,6 +27,8 @@ class Tally:
     def add(self, batch: Batch, reward: Any, diverged: Mask) -> None:
         """Count one control step of every lane."""
         self.arrays["return"] += reward
+        for keep in self._books:
+            keep(batch)
         for name, metric in self.metrics.items():
             total, value = self.arrays[f"metric/{name}"], metric.value(batch)
             if diverged.any():

@@ -58,6 +58,9 @@ class Batch(Protocol):
     """(n,): a termination fired in this step and the task was not done."""
     mocap_pos: Array
     """(n, nmocap, 3): where the bodies that no physics moves are, a prey for one."""
+    derived: dict[Any, Any]
+    """What has been computed from the state of this moment, by whom (`terms.once`); emptied
+    whenever the state changes. Empty it where you write to the arrays above yourself."""
 
     def scene(self, lane: int) -> Any:
         """Return a `mujoco.MjData` of one lane with everything MuJoCo computes from its pose.
@@ -70,6 +73,15 @@ class Batch(Protocol):
 
     def sensor_substeps(self, name: str) -> Array:
         """Return a named sensor at every physics step of the control step, (n, frame_skip, dim)."""
+
+    def sensors(self, names: tuple[str, ...]) -> Array:
+        """Return several sensors side by side, (n, sum of dims): cheaper than one by one."""
+
+    def sensors_substeps(self, groups: tuple[tuple[str, ...], ...]) -> Array:
+        """Return groups of sensors of equal width, (n, groups, frame_skip * sum of dims).
+
+        A row holds all numbers of a group at the first physics step, then at the second, …
+        """
 
 
 class Rng(Protocol):
@@ -94,6 +106,9 @@ class Metric:
     over: Over = "mean"
     """How steps make an episode. `per_horizon` is the sum over the steps that were lived,
     divided by the steps of a full episode: a lunge that ends in a fall earns its share only."""
+    keep: Callable[[Batch], None] | None = None
+    """Bookkeeping in `memory` that only metrics need: done once a step, however many metrics
+    name it, before they are read. Training, which measures nothing, does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +123,9 @@ class Mirror:
     observation_sign: Sequence[float]
     action_source: Sequence[int]
     action_sign: Sequence[float]
+    reflect: Callable[[Batch, int], None] | None = None
+    """Turn one lane into its own mirror image: `qpos`, `qvel`, `mocap_pos`, `memory`. No learner
+    needs it; the suite does, to hold the declared symmetry against physics."""
 
 
 @dataclass(frozen=True, slots=True)

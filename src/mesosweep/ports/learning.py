@@ -71,7 +71,11 @@ class Observer(Protocol):
     """What a trainer tells while it trains. All calls come from the training thread."""
 
     def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
-        """Judge the policy on the select block; the trainer waits for the answer."""
+        """Judge the policy on the select block; the trainer waits for the answer.
+
+        Raises `Interrupted` when asked to stop meanwhile. The evaluation is then not done:
+        call `checkpoint` with a state from which it is done again, and let the error pass.
+        """
 
     def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
         """Publish the policy that was just judged best. `save(path)` writes the policy zip
@@ -95,8 +99,9 @@ class Learner(Protocol):
         """Train to `lesson.timesteps` exactly and return the steps trained in all.
 
         Goes on from `lesson.resume` if there is one, exactly as if never interrupted.
-        Raises `Interrupted` after a checkpoint when the observer asks to stop, and
-        `FloatingPointError` when the numbers stop being numbers.
+        Raises `Interrupted` after a checkpoint when the observer asks to stop, in the
+        middle of an evaluation too, and `FloatingPointError` when the numbers stop being
+        numbers.
         """
 
     def save_final(self, path: Path) -> None:

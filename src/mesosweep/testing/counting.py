@@ -67,28 +67,17 @@ class CountLearner:
     def train(self, lesson: Lesson, ground: Ground, observer: Observer) -> int:
         self.check(lesson, ground)
         count = _Count(lesson)
-        stride = int(lesson.hyperparameters["stride"])
-        pause_s = float(lesson.hyperparameters["seconds"]) / lesson.timesteps
-        while count.step < lesson.timesteps:
-            if observer.should_stop():
-                observer.checkpoint(count.save, step=count.step)
-                raise Interrupted("Stopped.")
-            nearest = min(
-                _next(count.step, every) for every in (stride, lesson.eval_freq, lesson.save_freq)
-            )
-            steps = min(nearest, lesson.timesteps) - count.step
-            time.sleep(pause_s * steps)
-            if count.step < lesson.timesteps / 2 <= count.step + steps:
-                _misbehave(lesson.hyperparameters["fault"])
-            count.advance(steps)
-            observer.stepped(count.step, count.trace())
-            if count.step % lesson.eval_freq == 0 or count.step == lesson.timesteps:
-                score = observer.evaluate(_constant(count.skill), step=count.step).score
-                if score.is_finite and (count.best is None or score.mean_reward > count.best):
-                    count.best = score.mean_reward
-                    observer.new_best(count.save_policy, step=count.step)
-            if count.step % lesson.save_freq == 0:
-                observer.checkpoint(count.save, step=count.step)
+        try:
+            while count.step < lesson.timesteps or count.owes:
+                if not count.owes:
+                    _count_on(count, observer)
+                if count.owes:
+                    _judge(count, observer)
+                if count.step % lesson.save_freq == 0:
+                    observer.checkpoint(count.save, step=count.step)
+        except Interrupted:
+            observer.checkpoint(count.save, step=count.step)
+            raise
         self._last = count.save_policy
         return count.step
 
@@ -109,12 +98,15 @@ class _Count:
         self.lesson = lesson
         self.step = 0
         self.best: float | None = None
+        self.owes = False
+        """An evaluation fell due at this step and has not been done."""
         self.draw = 0.0
         self.rng = random.Random(lesson.seed)
         self.start = _skill(lesson.parent) if lesson.parent else 0.0
         if lesson.resume is not None:
             kept = json.loads((lesson.resume / "count.json").read_text())
             self.step, self.best, self.draw = kept["step"], kept["best"], kept["draw"]
+            self.owes = kept["owes"]
             version, words, gauss = kept["rng"]
             self.rng.setstate((version, tuple(words), gauss))
 
@@ -124,8 +116,16 @@ class _Count:
         # A share of what was still missing, so that there is always something left to learn.
         return self.start + (1 - self.start) * gained / 2
 
+    def until_next(self) -> int:
+        """Return the steps to the next moment at which something is to be done."""
+        lesson = self.lesson
+        strides = (int(lesson.hyperparameters["stride"]), lesson.eval_freq, lesson.save_freq)
+        nearest = min(_next(self.step, every) for every in strides)
+        return min(nearest, lesson.timesteps) - self.step
+
     def advance(self, steps: int) -> None:
         self.step += steps
+        self.owes = self.step % self.lesson.eval_freq == 0 or self.step == self.lesson.timesteps
         self.draw = self.rng.random()
 
     def trace(self) -> dict[str, float]:
@@ -141,6 +141,7 @@ class _Count:
         kept = {
             "step": self.step,
             "best": self.best,
+            "owes": self.owes,
             "draw": self.draw,
             "rng": self.rng.getstate(),
         }
@@ -148,6 +149,25 @@ class _Count:
 
     def save_policy(self, path: Path) -> None:
         path.write_text(json.dumps({"skill": self.skill}))
+
+
+def _count_on(count: _Count, observer: Observer) -> None:
+    if observer.should_stop():
+        raise Interrupted("Stopped.")
+    lesson, steps = count.lesson, count.until_next()
+    time.sleep(float(lesson.hyperparameters["seconds"]) / lesson.timesteps * steps)
+    if count.step < lesson.timesteps / 2 <= count.step + steps:
+        _misbehave(lesson.hyperparameters["fault"])
+    count.advance(steps)
+    observer.stepped(count.step, count.trace())
+
+
+def _judge(count: _Count, observer: Observer) -> None:
+    score = observer.evaluate(_constant(count.skill), step=count.step).score
+    count.owes = False
+    if score.is_finite and (count.best is None or score.mean_reward > count.best):
+        count.best = score.mean_reward
+        observer.new_best(count.save_policy, step=count.step)
 
 
 def _next(step: int, every: int) -> int:

@@ -140,6 +140,38 @@ class LearnerSuite:
         )
         np.testing.assert_array_equal(one(observations), two(observations))
 
+    @pytest.mark.parametrize("evaluation", [0, 1, 3], ids=["first", "second", "last"])
+    def test_a_stop_in_an_evaluation_is_obeyed_and_the_evaluation_done_again(
+        self, lesson: Lesson, ground: TinyGround, tmp_path: Path, evaluation: int
+    ) -> None:
+        whole = Recorder(ground, tmp_path / "whole")
+        unbroken = self.make_learner()
+        unbroken.train(lesson, ground, whole)
+        unbroken.save_final(tmp_path / "unbroken.zip")
+        assert len(whole.evaluations) == 4
+
+        broken = Recorder(ground, tmp_path / "broken", stop_in=evaluation)
+        with pytest.raises(Interrupted):
+            self.make_learner().train(lesson, ground, broken)
+        assert len(broken.evaluations) == evaluation
+        folder = broken.checkpoints[max(broken.checkpoints)]
+        rest = Recorder(ground, tmp_path / "rest")
+        resumed = self.make_learner()
+        resumed.train(replace(lesson, resume=folder), ground, rest)
+
+        resumed.save_final(tmp_path / "resumed.zip")
+        assert broken.updates + rest.updates == whole.updates
+        missing = len(whole.evaluations) - evaluation
+        assert len(rest.evaluations) >= missing
+        assert rest.evaluations == whole.evaluations[-len(rest.evaluations) :]
+        assert rest.bests == whole.bests[len(whole.bests) - len(rest.bests) :]
+        observations = np.random.default_rng(0).normal(size=(64, SIZE)).astype(np.float32)
+        one, two = (
+            self.make_learner().load(tmp_path / f"{name}.zip", ground)
+            for name in ("unbroken", "resumed")
+        )
+        np.testing.assert_array_equal(one(observations), two(observations))
+
     def test_a_warm_start_begins_with_its_parents_policy(
         self, lesson: Lesson, ground: TinyGround, tmp_path: Path
     ) -> None:

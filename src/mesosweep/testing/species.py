@@ -14,6 +14,7 @@ checks that are about envs; those about bodies are skipped.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -26,8 +27,9 @@ from mesosweep.domain.score import Episode
 from mesosweep.envs.batch import DIVERGED, Lanes, Stepped
 from mesosweep.envs.ground import open_ground, random_policy
 from mesosweep.envs.gym import open_env, stage_env
+from mesosweep.envs.model import load_model
 from mesosweep.plugins import Species, resolve
-from mesosweep.ports import Batch, Body, Ground
+from mesosweep.ports import Batch, Body, Ground, Mirror
 
 _LANES = 5
 _STEPS = 60
@@ -185,6 +187,44 @@ class SpeciesSuite:
                 told = f"{_named(model, i)} aims at {target[i]:.4g}, beyond {low:.4g} to {high:.4g}"
                 assert low - 1e-6 <= target[i] <= high + 1e-6, told
 
+    def test_a_mirror_twice_is_none_at_all(self, body: Body) -> None:
+        mirror = _mirror_of(body)
+        for source, sign, size in (
+            (mirror.observation_source, mirror.observation_sign, len(body.observation_names)),
+            (mirror.action_source, mirror.action_sign, load_model(body.model).nu),
+        ):
+            numbers = np.arange(1.0, size + 1.0)
+            once = np.asarray(sign) * numbers[list(source)]
+            np.testing.assert_array_equal(np.asarray(sign) * once[list(source)], numbers)
+
+    def test_the_twin_of_an_action_has_the_twins_consequences(
+        self, body: Body, settings: Mapping[str, Any]
+    ) -> None:
+        mirror = _mirror_of(body)
+        if mirror.reflect is None:
+            pytest.skip("the mirror has no `reflect`")
+        undisturbed = replace(body, disturb=None)
+        plain = _lanes(undisturbed, settings, range(_LANES))
+        twin = _lanes(undisturbed, settings, range(100, 100 + _LANES))
+        twin.restore(plain.snapshot())
+        for lane in range(_LANES):
+            mirror.reflect(twin, lane)
+        twin.sense()
+
+        for action in _actions(body, settings)[:20]:
+            seen = plain.observe()[:, mirror.observation_source] * mirror.observation_sign
+            for name, got, wanted in zip(
+                body.observation_names, twin.observe().T, seen.T, strict=True
+            ):
+                np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6, err_msg=name)
+            there = plain.step(action).reward
+            back = twin.step(action[:, mirror.action_source] * mirror.action_sign).reward
+            np.testing.assert_allclose(back, there, rtol=0, atol=1e-9)
+
+        for lane in range(_LANES):
+            mirror.reflect(twin, lane)
+        np.testing.assert_allclose(twin.qpos, plain.qpos, rtol=0, atol=1e-9)
+
     def test_what_is_judged_is_one_finite_number_per_lane(
         self, body: Body, settings: Mapping[str, Any]
     ) -> None:
@@ -205,6 +245,12 @@ class SpeciesSuite:
             assert not (lanes.success & lanes.failed).any()
 
         _played(_lanes(body, settings, range(_LANES)), _actions(body, settings), look)
+
+
+def _mirror_of(body: Body) -> Mirror:
+    if body.mirror is None:
+        pytest.skip("the body declares no mirror")
+    return body.mirror
 
 
 def _lanes(body: Body, settings: Mapping[str, Any], seeds: Sequence[int]) -> Lanes:

@@ -11,9 +11,10 @@ import numpy as np
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
+from mesosweep.domain.errors import Interrupted
 from mesosweep.domain.score import Episode, Score
 from mesosweep.domain.trial import Evaluation
-from mesosweep.ports import Ground, Mirror, Policy
+from mesosweep.ports import Array, Ground, Mirror, Policy
 
 _HORIZON = 20
 SIZE = 3
@@ -164,12 +165,15 @@ class Recorder:
     ground: Ground
     folder: Path
     stop_at: int | None = None
+    stop_in: int | None = None
+    """The evaluation, counted from 0, in which somebody asks to stop."""
     evaluations: list[Evaluation] = field(default_factory=list)
     bests: list[int] = field(default_factory=list)
     checkpoints: dict[int, Path] = field(default_factory=dict)
     told: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
     asked: int = 0
     """How often the learner asked whether to stop."""
+    _stops: bool = False
 
     @property
     def updates(self) -> list[tuple[int, Mapping[str, float]]]:
@@ -181,7 +185,7 @@ class Recorder:
         return self.folder / "best_model.zip"
 
     def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
-        score = Score.of(self.ground.play(policy, range(10**9, 10**9 + 3)))
+        score = Score.of(self.ground.play(self._interruptible(policy), range(10**9, 10**9 + 3)))
         self.evaluations.append(Evaluation(step, score))
         return self.evaluations[-1]
 
@@ -201,7 +205,20 @@ class Recorder:
 
     def should_stop(self) -> bool:
         self.asked += 1
-        return self.stop_at is not None and self._now() >= self.stop_at
+        return self._stops or (self.stop_at is not None and self._now() >= self.stop_at)
+
+    def _interruptible(self, policy: Policy) -> Policy:
+        if self.stop_in != len(self.evaluations):
+            return policy
+        left = iter(range(5))
+
+        def act(observations: Array) -> Array:
+            if next(left, None) is None:
+                self._stops = True
+                raise Interrupted("Stopped.")
+            return policy(observations)
+
+        return act
 
     def _now(self) -> int:
         return self.told[-1][0] if self.told else 0

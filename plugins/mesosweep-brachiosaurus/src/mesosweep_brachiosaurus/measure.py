@@ -1,6 +1,6 @@
 """Measures what zero, random and untrained policies score, and prints the table of baselines.
 
-    python -m mesosweep_velociraptor.measure [--episodes 200] [--stage N]
+    python -m mesosweep_brachiosaurus.measure [--episodes 200] [--stage N]
 
 The numbers of `baselines.py` came from here. Needs the `train` extra.
 """
@@ -9,25 +9,25 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from mesosweep.api import Array, Baseline, Episode, Ground, Policy, Score
+from mesosweep.api import Array, Baseline, Ground, Policy, Score
 
-METRICS = ("forward_velocity", "speed", "tilt", "alternation", "claw_distance")
-STAGES = {1: "stage1_balance", 2: "stage2_locomotion", 3: "stage3_strike"}
+METRICS = ("forward_velocity", "speed", "tilt", "alternation", "clock_match", "tip_distance")
+STAGES = {1: "stage1_balance", 2: "stage2_locomotion", 3: "stage3_food"}
 FIRST_SEED = 7_000_000
 """Seeds of the measured episodes, of a block that no sweep uses."""
 
 
 def stage(number: int) -> Mapping[str, Any]:
     """Return a stage file as it is written."""
-    folder = files("mesosweep_velociraptor").joinpath("stages")
+    folder = files("mesosweep_brachiosaurus").joinpath("stages")
     return tomllib.loads(folder.joinpath(f"{STAGES[number]}.toml").read_text("utf-8"))
 
 
@@ -39,65 +39,50 @@ def reference(number: int) -> dict[str, Any]:
 def open_reference(number: int) -> Ground:
     """Open the ground of a stage; training is like the reference."""
     # Measuring needs a simulation, which the animal itself must not know.
-    species = import_module("mesosweep_velociraptor").SPECIES
+    species = import_module("mesosweep_brachiosaurus").SPECIES
     ground: Ground = import_module("mesosweep.envs.ground").open_ground(
         species, reference=reference(number), training=reference(number)
     )
     return ground
 
 
-def zero(observation: Array) -> Array:
-    return np.zeros((len(observation), 22))
+def untrained(ground: Ground, seed: int = 0) -> Policy:
+    """Return a fresh actor of the stages' own size, acting without noise: tanh, tiny output."""
+    rng = np.random.default_rng(seed)
+    sizes = (ground.observation_space().shape[0], *stage(1)["ppo"]["net_arch"])
+    hidden = [2**0.5 * _orthogonal(rng, rows, columns) for rows, columns in pairwise(sizes)]
+    output = 0.01 * _orthogonal(rng, sizes[-1], ground.action_space().shape[0])
 
-
-@dataclass
-class Random:
-    """Uniform actions over the whole range, seeded."""
-
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        self._rng = np.random.default_rng(self.seed)
-
-    def __call__(self, observation: Array) -> Array:
-        return self._rng.uniform(-1.0, 1.0, (len(observation), 22))
-
-
-@dataclass
-class Untrained:
-    """A fresh actor of the stage's own size, acting without noise: two tanh layers, tiny output."""
-
-    widths: Sequence[int] = (128, 128)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        rng = np.random.default_rng(self.seed)
-        sizes = (65, *self.widths, 22)
-        gains = (*(2**0.5 for _ in self.widths), 0.01)
-        self._layers = [
-            _orthogonal(rng, rows, columns) * gain
-            for rows, columns, gain in zip(sizes[:-1], sizes[1:], gains, strict=True)
-        ]
-
-    def __call__(self, observation: Array) -> Array:
+    def act(observation: Array) -> Array:
         seen: Any = observation
-        for layer in self._layers[:-1]:
+        for layer in hidden:
             seen = np.tanh(seen @ layer)
-        found: Array = seen @ self._layers[-1]
+        found: Array = seen @ output
         return found
 
+    return act
 
-POLICIES: Mapping[str, Callable[[], Policy]] = {
-    "zero": lambda: zero,
-    "random": Random,
-    "untrained": Untrained,
+
+def _zero(ground: Ground) -> Policy:
+    policy: Policy = import_module("mesosweep.envs.ground").zero_policy(ground)
+    return policy
+
+
+def _random(ground: Ground) -> Policy:
+    policy: Policy = import_module("mesosweep.envs.ground").random_policy(ground, seed=0)
+    return policy
+
+
+POLICIES: Mapping[str, Callable[[Ground], Policy]] = {
+    "zero": _zero,
+    "random": _random,
+    "untrained": untrained,
 }
 
 
 def measure(ground: Ground, policy: Policy, episodes: int) -> Score:
     """Play a policy on the reference env."""
-    played: Sequence[Episode] = ground.play(policy, range(FIRST_SEED, FIRST_SEED + episodes))
-    return Score.of(played)
+    return Score.of(ground.play(policy, range(FIRST_SEED, FIRST_SEED + episodes)))
 
 
 def baseline(name: Any, score: Score) -> Baseline:
@@ -123,7 +108,7 @@ def main() -> None:
     for number in [asked.stage] if asked.stage else sorted(STAGES):
         ground = open_reference(number)
         rows = [
-            baseline(name, measure(ground, make(), asked.episodes))
+            baseline(name, measure(ground, make(ground), asked.episodes))
             for name, make in POLICIES.items()
         ]
         print(f"    {number}: ({', '.join(map(repr, rows))},),")

@@ -1,8 +1,7 @@
-"""Floor 1: the library of reward terms and metrics that animals share.
+"""Terms over sensors by their names, for an animal of any make: no root, no feet are assumed.
 
 Pure functions over a `Batch`, (n,) each, and factories of such functions where a
-term needs to know a sensor or a size. A species names them, weighs them and adds
-its own; costs are positive here, the sign is in the weight.
+term needs to know a sensor or a size. Costs are positive here; the sign is in the weight.
 
 Sensors the factories ask for, by their MuJoCo types: `framezaxis` for up (world
 frame), `framexaxis` for ahead, `velocimeter` or `framelinvel` for velocity, `gyro`.

@@ -1,0 +1,7 @@
+"""Every env setting of the brachiosaurus, with its unit, and which of them define the task."""
+
+from __future__ import annotations
+
+from mesosweep.terms.settings import walker_settings
+
+SETTINGS, TASK_KEYS = walker_settings("food")
