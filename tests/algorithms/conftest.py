@@ -9,21 +9,48 @@ from typing import Any
 
 import pytest
 
+from mesosweep.algorithms._crossq import CrossQLearner
 from mesosweep.algorithms._learner import SB3Learner
 from mesosweep.algorithms._ppo import PPOLearner
 from mesosweep.algorithms._sac import SACLearner
 from mesosweep.algorithms._session import Session, Watch
+from mesosweep.algorithms._tqc import TQCLearner
+from mesosweep.algorithms._trpo import TRPOLearner
 from mesosweep.ports import Lesson
 from mesosweep.testing.tiny import Recorder, TinyGround
 
+OFF_POLICY = ("sac", "tqc", "crossq")
+_OFF_POLICY = {"learning_starts": 40, "batch_size": 16, "net_arch": [16, 16], "buffer_size": 4_000}
 QUICK: Mapping[str, Mapping[str, Any]] = {
     "ppo": {"n_steps": 32, "batch_size": 32, "n_epochs": 2, "net_arch": [16, 16]},
-    "sac": {"learning_starts": 40, "batch_size": 16, "net_arch": [16, 16], "buffer_size": 4_000},
+    **dict.fromkeys(OFF_POLICY, _OFF_POLICY),
+    "trpo": {"n_steps": 32, "batch_size": 32, "n_critic_updates": 2, "net_arch": [16, 16]},
+}
+LEARNERS: Mapping[str, type[SB3Learner]] = {
+    "ppo": PPOLearner,
+    "sac": SACLearner,
+    "tqc": TQCLearner,
+    "crossq": CrossQLearner,
+    "trpo": TRPOLearner,
 }
 
 
-@pytest.fixture(params=["ppo", "sac"])
+@pytest.fixture(params=LEARNERS)
 def name(request: pytest.FixtureRequest) -> str:
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(params=OFF_POLICY)
+def off_policy(request: pytest.FixtureRequest) -> str:
+    """Return the name of each algorithm with a memory."""
+    found: str = request.param
+    return found
+
+
+@pytest.fixture(params=["ppo", "trpo"])
+def on_policy(request: pytest.FixtureRequest) -> str:
+    """Return the name of each algorithm that learns from one rollout at a time."""
     found: str = request.param
     return found
 
@@ -35,8 +62,7 @@ def ground() -> TinyGround:
 
 @pytest.fixture
 def learner_of() -> Callable[[str], SB3Learner]:
-    learners: dict[str, type[SB3Learner]] = {"ppo": PPOLearner, "sac": SACLearner}
-    return lambda name: learners[name]()
+    return lambda name: LEARNERS[name]()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mesosweep.algorithms._ppo import Rollout
+from mesosweep.algorithms._rollout import Rollout
 from mesosweep.ports import Lesson
 from mesosweep.testing.tiny import Recorder, TinyEnvs, TinyGround
 
@@ -23,36 +23,45 @@ GAMMA, LAMBDA = 0.9, 0.8
 
 
 @pytest.mark.parametrize("timesteps", [1, 3, 127, 128, 129, 130, 131, 257])
-def test_ppo_trains_on_exactly_the_budget(
-    timesteps: int, lesson_of: LessonOf, learner_of: Any, ground: TinyGround, tmp_path: Path
+def test_what_is_trained_on_is_exactly_the_budget(
+    *,
+    on_policy: str,
+    timesteps: int,
+    lesson_of: LessonOf,
+    learner_of: Any,
+    ground: TinyGround,
+    tmp_path: Path,
 ) -> None:
     used: list[int] = []
 
     class Counted(Rollout):
-        def get(self, batch_size: int | None = None) -> Any:
+        def minibatches(self, batch_size: int | None = None) -> Any:
             used.append(0)
-            for batch in super().get(batch_size):
-                used[-1] += len(batch.observations)
-                yield batch
+            for rows in super().minibatches(batch_size):
+                used[-1] += len(rows)
+                yield rows
 
-    learner = learner_of("ppo")
+    learner = learner_of(on_policy)
     learner.rollout_class = Counted
     trained = learner.train(
-        lesson_of("ppo", timesteps=timesteps), ground, Recorder(ground, tmp_path)
+        lesson_of(on_policy, timesteps=timesteps), ground, Recorder(ground, tmp_path)
     )
 
     assert trained == timesteps
+    if on_policy == "trpo":  # the policy sees it all once, before the critic
+        assert used[::3] == used[1::3]
+        del used[::3]
     assert sum(used) == timesteps * 2  # n_epochs
     assert used[::2] == used[1::2]
 
 
 @pytest.mark.parametrize("timesteps", [61, 62, 64])
-def test_sac_remembers_only_counted_steps(
-    timesteps: int, lesson_of: LessonOf, seen_in_training: Callable[..., list[Any]]
+def test_only_counted_steps_are_remembered(
+    off_policy: str, timesteps: int, lesson_of: LessonOf, seen_in_training: Callable[..., list[Any]]
 ) -> None:
     seen = seen_in_training(
-        "sac",
-        lesson_of("sac", timesteps=timesteps),
+        off_policy,
+        lesson_of(off_policy, timesteps=timesteps),
         lambda s: (s.step, s.model.replay_buffer.size() * 4),
     )
 

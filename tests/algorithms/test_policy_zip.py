@@ -28,8 +28,9 @@ OBSERVATIONS = np.random.default_rng(0).normal(size=(8, SIZE)).astype(np.float32
 _PLAIN = """
 import sys
 sys.modules["mesosweep"] = None  # an import of it raises
-import numpy, stable_baselines3
-model = getattr(stable_baselines3, sys.argv[1]).load(sys.argv[2], device="cpu")
+import importlib, numpy
+kind = getattr(importlib.import_module(sys.argv[4]), sys.argv[1])
+model = kind.load(sys.argv[2], device="cpu")
 assert not any(name.startswith("mesosweep.") for name in sys.modules)
 numpy.savez(sys.argv[3], **{k: t.numpy() for k, t in model.policy.state_dict().items()})
 print(float(model.lr_schedule(1.0)))
@@ -52,8 +53,10 @@ def test_plain_sb3_opens_it_where_mesosweep_is_not_installed(
 ) -> None:
     path = parent_of(name, hyperparameters={"learning_rate": 1e-3, "learning_rate_end": 5e-4})
 
+    package = "stable_baselines3" if name in {"ppo", "sac"} else "sb3_contrib"
+    kind = "CrossQ" if name == "crossq" else name.upper()
     found = subprocess.run(
-        [sys.executable, "-c", _PLAIN, name.upper(), str(path), str(tmp_path / "found.npz")],
+        [sys.executable, "-c", _PLAIN, kind, str(path), str(tmp_path / "found.npz"), package],
         capture_output=True,
         text=True,
         check=False,
@@ -61,7 +64,7 @@ def test_plain_sb3_opens_it_where_mesosweep_is_not_installed(
 
     assert found.returncode == 0, found.stderr
     assert float(found.stdout) == 5e-4
-    ours = read_policy(path, algorithm=name).policy  # type: ignore[arg-type]  # the fixture's two names
+    ours = read_policy(path, algorithm=name).policy  # type: ignore[arg-type]  # the fixture's names
     with np.load(tmp_path / "found.npz") as theirs:
         assert set(theirs.files) == set(ours)
         for key, tensor in ours.items():

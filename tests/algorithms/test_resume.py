@@ -57,7 +57,7 @@ def assert_equal(one: SB3Learner, two: SB3Learner) -> None:
 @pytest.fixture
 def lesson(name: str, lesson_of: LessonOf, parent_of: ParentOf) -> Lesson:
     """Return a lesson in which everything changes: schedules, warm-up and ramp."""
-    slow = {"train_freq": 2} if name == "sac" else {}
+    slow = {"train_freq": 4} if name in {"sac", "tqc", "crossq"} else {}
     return lesson_of(
         name,
         parent=parent_of(name),
@@ -143,17 +143,66 @@ def test_a_stop_before_the_first_update_can_be_resumed(
     assert_equal(last, unbroken[0])
 
 
-def test_random_actions_go_on_where_they_were(
-    lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+HARD: Mapping[str, Any] = {
+    "train_freq": 5,
+    "gradient_steps": -1,
+    "target_update_interval": 3,
+    "n_steps": 2,
+    "use_sde": True,
+    "sde_sample_freq": 3,
+}
+"""Nothing that could be overlooked is left out: noise that holds for steps, blocks of
+updates that end between two of the target network's, evaluations in the middle of a cycle."""
+
+
+@pytest.mark.parametrize(
+    ("name", "ask"),
+    [
+        *(("sac", ask) for ask in (1, 5, 6, 13, 14, 15, 17, 18, 19, 20, 28, 34)),
+        *((name, ask) for name in ("tqc", "crossq") for ask in (14, 18, 27, 34)),
+    ],
+)
+def test_where_there_is_a_memory_it_goes_on_from_anywhere_in_a_cycle(
+    name: str, ask: int, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
 ) -> None:
-    lesson = lesson_of("sac", hyperparameters={"learning_starts": 200}, timesteps=300)
-    whole, ground = learner_of("sac"), TinyGround()
+    known = learner_of(name).algorithm.hyperparameters
+    hard = {key: value for key, value in HARD.items() if key in known}
+    lesson = lesson_of(name, hyperparameters=hard, timesteps=101, eval_freq=12)
+    whole, ground = learner_of(name), TinyGround()
+    told = Recorder(ground, tmp_path / "whole")
+    whole.train(lesson, ground, told)
+
+    class AtTheAsk(Recorder):
+        def should_stop(self) -> bool:
+            super().should_stop()
+            return self.asked >= ask
+
+    assert told.asked > 34
+    stopped = AtTheAsk(ground, tmp_path / "stopped")
+    with pytest.raises(Interrupted):
+        learner_of(name).train(lesson, ground, stopped)
+    assert stopped.asked == ask
+    (folder,) = stopped.checkpoints.values()
+    last, rest = learner_of(name), Recorder(ground, tmp_path / "last")
+    last.train(replace(lesson, resume=folder), ground, rest)
+
+    assert_equal(last, whole)
+    assert stopped.updates + rest.updates == told.updates
+    assert stopped.evaluations + rest.evaluations == told.evaluations
+    assert stopped.bests + rest.bests == told.bests
+
+
+def test_random_actions_go_on_where_they_were(
+    off_policy: str, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+) -> None:
+    lesson = lesson_of(off_policy, hyperparameters={"learning_starts": 200}, timesteps=300)
+    whole, ground = learner_of(off_policy), TinyGround()
     whole.train(lesson, ground, Recorder(ground, tmp_path / "whole"))
     stopped = Recorder(ground, tmp_path / "stopped", stop_at=100)
     with pytest.raises(Interrupted):
-        learner_of("sac").train(lesson, ground, stopped)
+        learner_of(off_policy).train(lesson, ground, stopped)
 
-    last = learner_of("sac")
+    last = learner_of(off_policy)
     resume = stopped.checkpoints[100]
     last.train(replace(lesson, resume=resume), ground, Recorder(ground, tmp_path / "last"))
 
@@ -193,7 +242,7 @@ def test_the_parent_need_not_be_there_any_more(
 
 
 def test_a_request_to_stop_is_asked_for_between_minibatches(
-    lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+    on_policy: str, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
 ) -> None:
     class InTheUpdate(Recorder):
         def should_stop(self) -> bool:
@@ -205,8 +254,8 @@ def test_a_request_to_stop_is_asked_for_between_minibatches(
     recorder = InTheUpdate(ground, tmp_path)
 
     with pytest.raises(Interrupted, match="after 0 of"):
-        learner_of("ppo").train(
-            lesson_of("ppo", hyperparameters={"batch_size": 16, "n_epochs": 10}), ground, recorder
+        learner_of(on_policy).train(
+            lesson_of(on_policy, hyperparameters={"batch_size": 16}), ground, recorder
         )
 
     assert recorder.asked == 32 + 4
@@ -325,7 +374,7 @@ def test_where_envs_begin_anew_the_policy_sees_the_new_start(
 
     learner = learner_of("ppo")
     session = learner._open(lesson, ground, snapshot)
-    session.model._setup_learn(lesson.timesteps, Watch(session, recorder, may_stop=True))
+    session.model._setup_learn(lesson.timesteps, Watch(session, recorder))
     put_back(session, snapshot)
 
     raw = session.env.env_method("observe")[0]

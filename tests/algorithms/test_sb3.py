@@ -23,6 +23,11 @@ OURS = {"schedule"} | {
     for end in ("end", "end_fraction")
 }
 """Schedules are ours; SB3 takes functions instead."""
+OURS |= {
+    *("mirror", "value_warmup_timesteps", "value_warmup_fraction", "ema_decay"),
+    *("desired_kl", "learning_rate_min", "learning_rate_max"),
+    *("log_std_max", "log_std_max_end", "log_std_reset"),
+}
 POLICY = {"net_arch", "activation_fn", "log_std_init", "ortho_init"}
 """Handed to the policy through `policy_kwargs`."""
 NOT_OFFERED = {

@@ -46,7 +46,7 @@ def test_weights_and_observation_statistics_are_carried(
         assert th.equal(tensor, parameters(again)[key])
         # Biases of both may be zero; everything that was learned differs.
         assert not th.equal(tensor, fresh[key]) or not tensor.any()
-    if name == "ppo":
+    if name in {"ppo", "trpo"}:
         assert th.equal(child.model.policy.log_std, again.model.policy.log_std)
 
 
@@ -61,27 +61,30 @@ def test_moments_returns_and_counters_are_not_carried(
     assert child.env.ret_rms.count == pytest.approx(1e-4)
     assert not child.env.returns.any()
     assert child.step == 0
-    if name == "sac":
+    if name in {"sac", "tqc", "crossq"}:
         assert child.model.replay_buffer.size() == 0
 
 
-def test_sac_carries_its_learned_entropy(
-    lesson_of: LessonOf, parent_of: ParentOf, built: Build
+def test_the_learned_entropy_is_carried(
+    off_policy: str, lesson_of: LessonOf, parent_of: ParentOf, built: Build
 ) -> None:
-    parent = parent_of("sac", hyperparameters={"learning_rate": 1e-2})
-    th_alpha = float(built("sac", lesson_of("sac", parent=parent)).model.log_ent_coef.detach())
+    parent = parent_of(off_policy, hyperparameters={"learning_rate": 1e-2})
+    th_alpha = float(
+        built(off_policy, lesson_of(off_policy, parent=parent)).model.log_ent_coef.detach()
+    )
 
     assert th_alpha != 0.0
     assert abs(th_alpha) < 10
 
 
-def test_a_warm_started_sac_never_acts_at_random(
+def test_a_warm_start_with_a_memory_never_acts_at_random(
+    off_policy: str,
     lesson_of: LessonOf,
     parent_of: ParentOf,
     seen_in_training: Seen,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    parent = parent_of("sac")
+    parent = parent_of(off_policy)
     drawn: list[int] = []
     sample = spaces.Box.sample
 
@@ -91,19 +94,19 @@ def test_a_warm_started_sac_never_acts_at_random(
 
     monkeypatch.setattr(spaces.Box, "sample", counted)
 
-    seen_in_training("sac", lesson_of("sac", parent=parent), lambda s: None)
+    seen_in_training(off_policy, lesson_of(off_policy, parent=parent), lambda s: None)
     assert drawn == []
 
-    seen_in_training("sac", lesson_of("sac"), lambda s: None)
+    seen_in_training(off_policy, lesson_of(off_policy), lambda s: None)
     assert len(drawn) == 40
 
 
-def test_sac_still_waits_with_learning_after_a_warm_start(
-    lesson_of: LessonOf, parent_of: ParentOf, seen_in_training: Seen
+def test_a_warm_start_still_waits_with_learning(
+    off_policy: str, lesson_of: LessonOf, parent_of: ParentOf, seen_in_training: Seen
 ) -> None:
-    lesson = lesson_of("sac", parent=parent_of("sac"))
+    lesson = lesson_of(off_policy, parent=parent_of(off_policy))
 
-    seen = seen_in_training("sac", lesson, lambda s: (s.step, s.model._n_updates))
+    seen = seen_in_training(off_policy, lesson, lambda s: (s.step, s.model._n_updates))
 
     assert [updates for step, updates in seen if step <= 40] == [0] * 10
     assert seen[-1] == (400, 90)
@@ -147,18 +150,18 @@ def test_each_warm_up_parameter_is_in_the_built_model(
     assert model(warmup_fraction=0.1, warmup_clip_range=0.05).clip_range(1) == 0.05
 
 
-def test_sac_warm_up_slows_all_optimisers_then_lets_go(
-    lesson_of: LessonOf, parent_of: ParentOf, seen_in_training: Seen
+def test_with_a_memory_warm_up_slows_all_optimisers_then_lets_go(
+    off_policy: str, lesson_of: LessonOf, parent_of: ParentOf, seen_in_training: Seen
 ) -> None:
     lesson = lesson_of(
-        "sac",
-        parent=parent_of("sac"),
+        off_policy,
+        parent=parent_of(off_policy),
         hyperparameters={"learning_rate": 1e-3, "learning_starts": 0},
         curriculum={"warmup_timesteps": 200},
     )
 
     seen = seen_in_training(
-        "sac",
+        off_policy,
         lesson,
         lambda s: (
             s.step,
@@ -177,41 +180,43 @@ def test_sac_warm_up_slows_all_optimisers_then_lets_go(
         assert rates == [pytest.approx(1e-4 if step <= 200 else 1e-3)] * 3
 
 
-def test_sac_warm_up_writes_alpha_where_it_is_read(
-    lesson_of: LessonOf, parent_of: ParentOf, built: Build
+def test_warm_up_writes_alpha_where_it_is_read(
+    off_policy: str, lesson_of: LessonOf, parent_of: ParentOf, built: Build
 ) -> None:
     curriculum = {"warmup_timesteps": 100, "warmup_ent_coef": 0.03}
 
-    model = built("sac", lesson_of("sac", parent=parent_of("sac"), curriculum=curriculum)).model
+    model = built(
+        off_policy, lesson_of(off_policy, parent=parent_of(off_policy), curriculum=curriculum)
+    ).model
 
     assert float(model.log_ent_coef.detach()) == pytest.approx(math.log(0.03))
     assert model.log_ent_coef.requires_grad
     assert model.ent_coef_optimizer.param_groups[0]["params"][0] is model.log_ent_coef
 
 
-def test_no_warm_up_entropy_leaves_sac_the_alpha_of_its_parent(
-    lesson_of: LessonOf, parent_of: ParentOf, built: Build
+def test_no_warm_up_entropy_leaves_the_alpha_of_the_parent(
+    off_policy: str, lesson_of: LessonOf, parent_of: ParentOf, built: Build
 ) -> None:
-    parent = parent_of("sac", hyperparameters={"learning_rate": 1e-2})
+    parent = parent_of(off_policy, hyperparameters={"learning_rate": 1e-2})
     curriculum = {"warmup_timesteps": 100, "warmup_ent_coef": 0.0}
 
-    with_zero = built("sac", lesson_of("sac", parent=parent, curriculum=curriculum)).model
-    without = built("sac", lesson_of("sac", parent=parent)).model
+    with_zero = built(off_policy, lesson_of(off_policy, parent=parent, curriculum=curriculum)).model
+    without = built(off_policy, lesson_of(off_policy, parent=parent)).model
 
     assert th.equal(with_zero.log_ent_coef, without.log_ent_coef)
 
 
-def test_a_fixed_entropy_of_sac_is_replaced_during_warm_up(
-    lesson_of: LessonOf, parent_of: ParentOf, seen_in_training: Seen
+def test_a_fixed_entropy_is_replaced_during_warm_up(
+    off_policy: str, lesson_of: LessonOf, parent_of: ParentOf, seen_in_training: Seen
 ) -> None:
     lesson = lesson_of(
-        "sac",
-        parent=parent_of("sac"),
+        off_policy,
+        parent=parent_of(off_policy),
         hyperparameters={"ent_coef": 0.125},
         curriculum={"warmup_timesteps": 100, "warmup_ent_coef": 0.5},
     )
 
-    seen = seen_in_training("sac", lesson, lambda s: (s.step, float(s.model.ent_coef_tensor)))
+    seen = seen_in_training(off_policy, lesson, lambda s: (s.step, float(s.model.ent_coef_tensor)))
 
     assert all(entropy == (0.5 if step <= 100 else 0.125) for step, entropy in seen)
 
@@ -221,9 +226,9 @@ def test_the_ramp_moves_the_training_envs_only(
 ) -> None:
     lesson = lesson_of(
         name,
-        timesteps=8_000 if name == "ppo" else 6_000,
+        timesteps=8_000 if name in {"ppo", "trpo"} else 6_000,
         eval_freq=10**6,
-        hyperparameters={} if name == "ppo" else {"train_freq": 100},
+        hyperparameters={} if name in {"ppo", "trpo"} else {"train_freq": 100},
         parent=parent_of(name),
         curriculum={"ramp_fraction": 0.5, "ramp_start_value": 0.2},
         ramp_end=2.0,

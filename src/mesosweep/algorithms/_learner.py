@@ -1,4 +1,4 @@
-"""What PPO and SAC have in common as learners: build, train to the exact step, stop, go on, save, load."""
+"""What all learners here have in common: build, train to the exact step, stop, go on, save, load."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from stable_baselines3.common.logger import Logger
 from mesosweep.algorithms import _normalise, _schedules, _weights
 from mesosweep.algorithms._handover import structure_for, warm_start
 from mesosweep.algorithms._normalise import Normaliser
-from mesosweep.algorithms._resume import put_back, structure_in, taken
+from mesosweep.algorithms._reflection import Reflection
+from mesosweep.algorithms._resume import Keeper, put_back, structure_in
 from mesosweep.algorithms._session import Session, StopAsked, Watch, frozen
 from mesosweep.algorithms._settings import resolved
 from mesosweep.algorithms._snapshot import Snapshot
@@ -33,7 +34,7 @@ class SB3Learner(ABC):
     norm_reward: ClassVar[bool]
     default_structure: ClassVar[Structure]
     keeps_boundaries: ClassVar[bool]
-    """Whether a cycle is long: then it can be broken off, and the state before it is kept in memory."""
+    """Whether a cycle cannot be gone on with in its middle: then the state before it is kept in memory."""
 
     def __init__(self) -> None:
         self._trained: Session | None = None
@@ -70,7 +71,7 @@ class SB3Learner(ABC):
         """Return the policy that `train` would begin with."""
         session = self._open(lesson, ground)
         session.env.close()
-        return frozen(session.model.policy, session.env.lens())
+        return session.policy
 
     def check(self, lesson: Lesson, ground: Ground) -> None:
         """Build everything and step nothing; raises SettingsError."""
@@ -92,6 +93,13 @@ class SB3Learner(ABC):
     ) -> Any:
         """Build the SB3 model."""
 
+    def _reflection(self, hyper: Mapping[str, Any], ground: Ground) -> Reflection | None:  # noqa: ARG002  # for those who use it
+        """Return the symmetry to train with, if the algorithm knows how and was asked to."""
+        return None
+
+    def _equip(self, session: Session, hyper: Mapping[str, Any]) -> None:  # noqa: B027  # most have nothing to add
+        """Give a session what this algorithm alone has; weights are the parent's by now."""
+
     @abstractmethod
     def _turn_knobs(self, session: Session, began: int) -> dict[str, float]:
         """Set what is scheduled, for an update on data collected since `began`; return it."""
@@ -103,32 +111,35 @@ class SB3Learner(ABC):
     # ── training ─────────────────────────────────────────────────────────────
 
     def _run(self, session: Session, observer: Observer, snapshot: Snapshot | None) -> None:
-        lesson, watch = session.lesson, Watch(session, observer, may_stop=self.keeps_boundaries)
+        lesson, watch = session.lesson, Watch(session, observer)
         session.model._setup_learn(lesson.timesteps, watch)
         if snapshot is not None:
             put_back(session, snapshot)
-        boundary = taken(session) if self.keeps_boundaries else None
-        published = -1 if snapshot is None else snapshot.step
-        while session.step < lesson.timesteps:
-            began = session.step
-            try:
-                told = self._cycle(session, watch)
-            except StopAsked:
-                assert boundary is not None
-                if boundary.step != published:
-                    observer.checkpoint(boundary.write, step=boundary.step)
-                raise _interrupted(boundary.step, lesson) from None
+        keeper = Keeper(session, remembers=self.keeps_boundaries, published=snapshot)
+        try:
+            self._to_the_end(session, observer, watch, keeper)
+        except StopAsked:
+            step = keeper.publish(observer)
+            told = f"Stopped after {step} of {lesson.timesteps} steps."
+            raise Interrupted(told) from None
+
+    def _to_the_end(
+        self, session: Session, observer: Observer, watch: Watch, keeper: Keeper
+    ) -> None:
+        """Cycle until the budget is used up, then judge; raises StopAsked wherever that is possible."""
+        lesson = session.lesson
+        if session.halfway is None:
+            watch.pay()
+        while session.step < lesson.timesteps or session.halfway is not None:
+            began = session.step if session.halfway is None else session.halfway.began
+            told = self._cycle(session, watch)
             observer.stepped(session.step, told)
-            watch.end_cycle()
-            if self.keeps_boundaries:
-                boundary = taken(session)
-            stops = observer.should_stop()
-            if stops or session.step // lesson.save_freq > began // lesson.save_freq:
-                whole = boundary or taken(session)
-                observer.checkpoint(whole.write, step=whole.step)
-                published = whole.step
-            if stops:
-                raise _interrupted(session.step, lesson)
+            keeper.remember()
+            if watch.pay():
+                keeper.remember()
+            if session.step // lesson.save_freq > began // lesson.save_freq:
+                keeper.publish(observer)
+            watch.breathe()
         watch.judge()
 
     def _checked_update(self, session: Session, update: Any, losses: tuple[str, ...]) -> None:
@@ -139,8 +150,9 @@ class SB3Learner(ABC):
             # torch refuses a distribution with NaN in it before the loss is computed.
             session.check_weights()
             raise
+        record = session.model.logger.name_to_value
         for name in losses:
-            if not math.isfinite(told := float(session.model.logger.name_to_value[name])):
+            if name in record and not math.isfinite(told := float(record[name])):
                 what = name.removeprefix("train/").replace("_", " ")
                 raise FloatingPointError(f"The {what} became {told} at step {session.step}.")
 
@@ -169,16 +181,19 @@ class SB3Learner(ABC):
                     lesson.parent, algorithm=self.name, trust=lesson.trust
                 )
             structure = structure_for(hyper, parent, default=self.default_structure)
+        reflection = self._reflection(hyper, ground)
         env = Normaliser(
             ground.training_envs(lesson.n_envs, seed=lesson.seed),
             gamma=hyper["gamma"],
             norm_reward=self.norm_reward,
+            reflection=reflection,
         )
         try:
             model = self._built(env, hyper, structure, lesson)
             session = Session(lesson, model, env, structure, planned, shaped)
             if parent is not None:
                 warm_start(session, parent)
+            self._equip(session, hyper)
             self._turn_knobs(session, 0)
             session.ramp()
         except BaseException:
@@ -198,7 +213,3 @@ class SB3Learner(ABC):
             raise SettingsError(f"{self.name}: {cause}") from cause
         model.set_logger(Logger(folder=None, output_formats=[]))
         return model
-
-
-def _interrupted(step: int, lesson: Lesson) -> Interrupted:
-    return Interrupted(f"Stopped after {step} of {lesson.timesteps} steps.")

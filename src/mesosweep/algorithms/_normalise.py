@@ -13,6 +13,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from mesosweep.algorithms._reflection import Reflection
 from mesosweep.domain.errors import CheckpointDamaged
 from mesosweep.ports import Array
 
@@ -29,8 +30,8 @@ class _Finite(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         obs, rewards, dones, infos = self.venv.step_wait()
         for what, numbers in (("a reward", rewards), ("an observation", np.asarray(obs))):
-            finite = np.isfinite(numbers).reshape(self.num_envs, -1).all(axis=1)
-            if not finite.all():
+            if not np.isfinite(numbers).all():
+                finite = np.isfinite(numbers).reshape(self.num_envs, -1).all(axis=1)
                 raise FloatingPointError(
                     f"The training env returned {what} that is not a finite number "
                     f"(lane {int(np.argmin(finite))})."
@@ -38,15 +39,58 @@ class _Finite(VecEnvWrapper):
         return obs, rewards, dones, infos
 
 
+class _Moments(RunningMeanStd):
+    """SB3's running mean and variance, to the last bit, without what `np.var` costs.
+
+    With a reflection they are those of the samples together with their mirror images.
+    """
+
+    reflection: Reflection | None = None
+
+    def update(self, arr: Any) -> None:
+        count = len(arr)
+        mean = np.add.reduce(arr, axis=0) / count
+        apart = arr - mean
+        apart *= apart
+        var = np.add.reduce(apart, axis=0) / count
+        if self.reflection is not None:
+            mean, var = self.reflection.symmetrised(mean, var)
+        if arr.ndim == 1:
+            # One number: Python's floats are the same numbers, and quicker.
+            mean, var = float(mean), float(var)
+        total = self.count + count
+        delta = mean - self.mean
+        spread = self.var * self.count + var * count
+        self.mean = self.mean + delta * count / total
+        self.var = (spread + delta * delta * self.count * count / total) / total
+        self.count = total
+
+
 class Normaliser(VecNormalize):
     """SB3's running normalisation, knowing which steps belong to the budget."""
 
-    obs_rms: RunningMeanStd  # type: ignore[assignment]  # SB3 allows a dict for dict observations; ours are boxes
+    obs_rms: _Moments  # type: ignore[assignment]  # SB3 allows a dict for dict observations; ours are boxes
 
-    def __init__(self, venv: VecEnv, *, gamma: float, norm_reward: bool) -> None:
+    def __init__(
+        self,
+        venv: VecEnv,
+        *,
+        gamma: float,
+        norm_reward: bool,
+        reflection: Reflection | None = None,
+    ) -> None:
+        """Normalise what `venv` returns.
+
+        With a reflection, statistics are symmetrical: what is seen mirrored is
+        normalised to the mirror image of what is seen.
+        """
         super().__init__(
             _Finite(venv), norm_reward=norm_reward, clip_obs=CLIP_OBSERVATION, gamma=gamma
         )
+        self.obs_rms = _Moments(shape=self.observation_space.shape or ())
+        self.obs_rms.reflection = reflection
+        self.ret_rms = _Moments(shape=())
+        self.ret_rms.mean, self.ret_rms.var = 0.0, 1.0  # type: ignore[assignment]  # floats
         self.counted = venv.num_envs
         """Lanes whose next step belongs to the budget."""
         self.stepped = venv.num_envs
@@ -62,6 +106,23 @@ class Normaliser(VecNormalize):
         finally:
             self.training = True
 
+    def normalize_obs(self, obs: Any) -> Any:
+        """Return observations as the policy sees them; SB3's numbers, without its copies."""
+        seen = obs - self.obs_rms.mean
+        seen /= np.sqrt(self.obs_rms.var + self.epsilon)
+        np.maximum(seen, -self.clip_obs, out=seen)
+        np.minimum(seen, self.clip_obs, out=seen)
+        return seen.astype(np.float32)
+
+    def normalize_reward(self, reward: Any) -> Any:
+        """Return rewards on the scale that learning sees."""
+        if not self.norm_reward:
+            return reward.astype(np.float32)
+        scaled = reward / np.sqrt(self.ret_rms.var + self.epsilon)
+        return np.minimum(np.maximum(scaled, -self.clip_reward), self.clip_reward).astype(
+            np.float32
+        )
+
     def lens(self) -> Lens:
         """Return a frozen copy of how observations are seen now."""
         rms = self.obs_rms
@@ -69,8 +130,11 @@ class Normaliser(VecNormalize):
 
     def see_through(self, lens: Lens) -> None:
         """Go on from the statistics of a lens, as if they had been gathered here."""
-        self.obs_rms.mean, self.obs_rms.var = lens.mean.copy(), lens.var.copy()
-        self.obs_rms.count = lens.count
+        mean, var = lens.mean.copy(), lens.var.copy()
+        if self.obs_rms.reflection is not None:
+            # Another training need not have been symmetrical; what is, stays as it is.
+            mean, var = self.obs_rms.reflection.symmetrised(mean, var)
+        self.obs_rms.mean, self.obs_rms.var, self.obs_rms.count = mean, var, lens.count
 
     def arrays(self) -> dict[str, Array]:
         """Return everything that normalisation remembers, as arrays."""
@@ -87,8 +151,8 @@ class Normaliser(VecNormalize):
     def restore(self, arrays: dict[str, Array]) -> None:
         """Take back what `arrays` returned."""
         self.see_through(Lens.of(arrays))
-        mean, var = (np.asarray(arrays[name], np.float64) for name in ("ret_mean", "ret_var"))
-        self.ret_rms.mean, self.ret_rms.var = mean, var
+        mean, var = (float(arrays[name]) for name in ("ret_mean", "ret_var"))
+        self.ret_rms.mean, self.ret_rms.var = mean, var  # type: ignore[assignment]  # floats
         self.ret_rms.count = float(arrays["ret_count"])
         self.returns = np.array(arrays["returns"], np.float64)
 

@@ -3,77 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import torch as th
-from stable_baselines3 import PPO as SB3PPO
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.utils import FloatSchedule
 
+from mesosweep.algorithms._average import Average
+from mesosweep.algorithms._course import Course, course
+from mesosweep.algorithms._flat_ppo import FlatPPO
 from mesosweep.algorithms._learner import SB3Learner
 from mesosweep.algorithms._normalise import Normaliser
+from mesosweep.algorithms._reflection import Reflection
+from mesosweep.algorithms._rollout import Rollout
 from mesosweep.algorithms._schedules import ppo_warmup_ent_coef
 from mesosweep.algorithms._session import Session, Watch
+from mesosweep.algorithms._settings import resolved
 from mesosweep.algorithms._weights import Structure
 from mesosweep.algorithms.sb3 import PPO
 from mesosweep.domain.errors import SettingsError
-from mesosweep.ports import Array, Lesson
+from mesosweep.ports import Ground, Lesson
 
 _SCHEDULED = ("learning_rate", "clip_range", "ent_coef")
 _LOSSES = ("train/loss", "train/policy_gradient_loss", "train/value_loss")
 _TOLD = (*_LOSSES, "train/approx_kl", "train/explained_variance", "train/std")
 
 
-class Rollout(RolloutBuffer):
-    """SB3's rollout, with room for a last vector step that is only partly in the budget."""
-
-    def __init__(
-        self,
-        *args: Any,
-        surplus: int = 0,
-        between: Callable[[], None] = lambda: None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.surplus = surplus
-        """Lanes, counted from the last, whose last step lies beyond the budget."""
-        self._between = between
-
-    def compute_returns_and_advantage(self, last_values: th.Tensor, dones: Array) -> None:
-        """Estimate returns; surplus transitions neither count nor leak into earlier ones."""
-        if not self.surplus:
-            super().compute_returns_and_advantage(last_values, dones)
-            return
-        over = slice(self.n_envs - self.surplus, None)
-        # With a terminal reward equal to the value, the surplus step has no advantage
-        # to hand back; the step before it bootstraps from the value of its next state.
-        self.rewards[-1, over] = self.values[-1, over]
-        ended = dones.copy()
-        ended[over] = True
-        super().compute_returns_and_advantage(last_values, ended)
-        self._leave_out(over)
-
-    def _leave_out(self, lanes: slice) -> None:
-        kept = np.ones((self.buffer_size, self.n_envs), dtype=bool)
-        kept[-1, lanes] = False
-        rows = self.swap_and_flatten(kept).reshape(-1)
-        for name in ("observations", "actions", "values", "log_probs", "advantages", "returns"):
-            setattr(self, name, self.swap_and_flatten(getattr(self, name))[rows])
-        self.generator_ready = True  # flat already
-        self.buffer_size, self.n_envs = int(rows.sum()), 1
-
-    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
-        """Yield minibatches; between any two there is time to ask whether to stop."""
-        for batch in super().get(batch_size):
-            self._between()
-            yield batch
-
-
 class PPOLearner(SB3Learner):
-    """Trains with SB3's PPO; see `ports.Learner`."""
+    """Trains with PPO on flat arrays, or with SB3's own where that is not covered; see `ports.Learner`."""
 
     algorithm = PPO
     name = "ppo"
@@ -90,20 +46,54 @@ class PPOLearner(SB3Learner):
                 f"(n_steps {hyper['n_steps']} × n_envs {lesson.n_envs}).",
                 hint="Lower ppo_batch_size, or raise ppo_n_steps or --n-envs.",
             )
+        course(hyper, lesson)
 
-    def _scheduled(self, hyper: Mapping[str, Any]) -> tuple[str, ...]:  # noqa: ARG002  # all, always
-        return _SCHEDULED
+    def _scheduled(self, hyper: Mapping[str, Any]) -> tuple[str, ...]:
+        return (*_SCHEDULED, "log_std_max") if "log_std_max" in hyper else _SCHEDULED
+
+    def _reflection(self, hyper: Mapping[str, Any], ground: Ground) -> Reflection | None:
+        if not hyper.get("mirror"):
+            return None
+        mirror = ground.mirror()
+        if mirror is None:
+            raise SettingsError(
+                "ppo.mirror: this species declares no left-right symmetry to train with.",
+                hint="Leave ppo_mirror out, or have the species declare `Body.mirror`.",
+            )
+        return Reflection(
+            mirror,
+            observations=ground.observation_space().shape[0],
+            actions=ground.action_space().shape[0],
+        )
+
+    def _equip(self, session: Session, hyper: Mapping[str, Any]) -> None:
+        model: FlatPPO = session.model
+        model.extras.reflection = session.env.obs_rms.reflection
+        if session.structure.use_sde and ("log_std_max" in hyper or "log_std_reset" in hyper):
+            raise SettingsError(
+                "ppo.log_std_max and ppo.log_std_reset: with ppo.use_sde the log std is no "
+                "standard deviation of actions.",
+                hint="Leave one of the two out.",
+            )
+        options = course(hyper, session.lesson)
+        if options.log_std_reset is not None:
+            model.policy.log_std.data.fill_(options.log_std_reset)
+        if "log_std_max" in session.schedules:
+            model.extras.log_std_max = session.scheduled("log_std_max")
+            model.extras.hold(model.policy.log_std)
+        if options.ema_decay:
+            session.average = Average(model.policy, session.structure, decay=options.ema_decay)
 
     def _construct(
         self, env: Normaliser, hyper: Mapping[str, Any], structure: Structure, lesson: Lesson
-    ) -> SB3PPO:
+    ) -> FlatPPO:
         plain = (
             *("learning_rate", "n_steps", "batch_size", "n_epochs", "gamma", "gae_lambda"),
             *("clip_range", "clip_range_vf", "normalize_advantage", "ent_coef", "vf_coef"),
             *("max_grad_norm", "sde_sample_freq", "target_kl"),
         )
         start = {name: hyper[name] for name in ("log_std_init", "ortho_init") if name in hyper}
-        return SB3PPO(
+        return FlatPPO(
             "MlpPolicy",
             env,
             **{name: hyper[name] for name in plain if name in hyper},
@@ -114,9 +104,13 @@ class PPOLearner(SB3Learner):
         )
 
     def _turn_knobs(self, session: Session, began: int) -> dict[str, float]:
-        model: SB3PPO = session.model
-        values = {name: session.scheduled(name) for name in _SCHEDULED}
-        if session.shaping.warms(began):
+        model: FlatPPO = session.model
+        options = self._course(session)
+        values = {name: session.scheduled(name) for name in session.schedules}
+        if options.steering is not None:
+            values["learning_rate"] = session.own.get("learning_rate", values["learning_rate"])
+        # The gentle start is the policy's, so it begins when the policy does.
+        if session.shaping.warms(began - options.value_warmup):
             values["clip_range"] = session.shaping.warmup_clip_range
             values["ent_coef"] = ppo_warmup_ent_coef(session.shaping)
         # Numbers, not functions of ours: the zip must open where we are not installed.
@@ -124,10 +118,16 @@ class PPOLearner(SB3Learner):
         model.lr_schedule = FloatSchedule(values["learning_rate"])
         model.clip_range = FloatSchedule(values["clip_range"])
         model.ent_coef = values["ent_coef"]
+        model.extras.log_std_max = values.get("log_std_max")
+        model.extras.value_only = options.learns_value_only(began)
         return values
 
+    def _course(self, session: Session) -> Course:
+        lesson = session.lesson
+        return course(resolved(self.algorithm, lesson.hyperparameters), lesson)
+
     def _cycle(self, session: Session, watch: Watch) -> dict[str, float]:
-        model: SB3PPO = session.model
+        model: FlatPPO = session.model
         began, lanes = session.step, session.env.num_envs
         left = session.lesson.timesteps - began
         steps = min(model.n_steps, math.ceil(left / lanes))
@@ -136,15 +136,37 @@ class PPOLearner(SB3Learner):
         watch.begin_cycle(end=min(began + steps * lanes, session.lesson.timesteps))
         model.collect_rollouts(session.env, watch, rollout, n_rollout_steps=steps)
         told = self._turn_knobs(session, began)
+        self._begin_policy(session)
         self._checked_update(session, model.train, _LOSSES)
         session.check_weights()
         record = model.logger.name_to_value
+        self._look_back(session, told["learning_rate"], float(record["train/approx_kl"]))
         found = {
             name.removeprefix("train/"): float(record[name]) for name in _TOLD if name in record
         }
         return {**told, **{name: value for name, value in found.items() if math.isfinite(value)}}
 
-    def _rollout(self, model: SB3PPO, steps: int, *, surplus: int, watch: Watch) -> Rollout:
+    def _begin_policy(self, session: Session) -> None:
+        """Forget the moments of the value's warm-up, before the policy's first update.
+
+        The policy's own are zeros by then, but their step count is not: Adam would take
+        steps that are several times too long.
+        """
+        model: FlatPPO = session.model
+        if model.extras.value_only:
+            session.own["value_only"] = 1.0
+        elif session.own.pop("value_only", None):
+            model.policy.optimizer.state.clear()
+
+    def _look_back(self, session: Session, rate: float, divergence: float) -> None:
+        """Take note of what an update did to the policy."""
+        options = self._course(session)
+        if options.steering is not None and not session.model.extras.value_only:
+            session.own["learning_rate"] = options.steering.after(rate, divergence)
+        if session.average is not None:
+            session.average.follow()
+
+    def _rollout(self, model: FlatPPO, steps: int, *, surplus: int, watch: Watch) -> Rollout:
         return self.rollout_class(
             steps,
             model.observation_space,

@@ -1,4 +1,4 @@
-"""Going on exactly: what a training remembers between two updates, taken and put back."""
+"""Going on exactly: what a training remembers, taken, published and put back."""
 
 from __future__ import annotations
 
@@ -12,13 +12,47 @@ from typing import Any
 import numpy as np
 import torch as th
 
-from mesosweep.algorithms._session import Session
+from mesosweep.algorithms._session import Halfway, Session
 from mesosweep.algorithms._snapshot import Snapshot, under, within
 from mesosweep.algorithms._weights import AlgorithmName, Structure
 from mesosweep.domain.errors import CheckpointDamaged
-from mesosweep.ports import Array, Lesson
+from mesosweep.ports import Array, Lesson, Observer
 
+_NOISE = ("exploration_mat", "exploration_matrices")
 _REPLAY = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+class Keeper:
+    """Has a whole state of the training to publish, whenever it is asked for one."""
+
+    def __init__(self, session: Session, *, remembers: bool, published: Snapshot | None) -> None:
+        """Keep a session.
+
+        With `remembers` its state can be used only where `remember` is called, so it is
+        copied there; else it can be used as it is at any time. `published` is the
+        checkpoint that this training went on from: it need not be written again.
+        """
+        self._session, self._remembers = session, remembers
+        self._published = None if published is None else _moment(published)
+        self._remembered = taken(session) if remembers else None
+
+    def remember(self) -> None:
+        """Take note that training can go on from here."""
+        if self._remembers:
+            self._remembered = taken(self._session)
+
+    def publish(self, observer: Observer) -> int:
+        """Publish the latest state that can be gone on from, once; returns its step."""
+        snapshot = self._remembered or taken(self._session)
+        if _moment(snapshot) != self._published:
+            observer.checkpoint(snapshot.write, step=snapshot.step)
+            self._published = _moment(snapshot)
+        return snapshot.step
+
+
+def _moment(snapshot: Snapshot) -> tuple[int, Any, Any]:
+    """Return what tells two states of one training apart."""
+    return snapshot.step, snapshot.numbers["updates"], snapshot.numbers["owes"]
 
 
 def taken(session: Session) -> Snapshot:
@@ -32,11 +66,18 @@ def taken(session: Session) -> Snapshot:
     numbers, arrays, tensors = _random_numbers()
     if (log_alpha := getattr(model, "log_ent_coef", None)) is not None:
         tensors["log_alpha"] = log_alpha.detach().clone()
+    average = {} if session.average is None else {"average": session.average.state()}
+    halfway = None if session.halfway is None else asdict(session.halfway)
+    if halfway is not None and model.use_sde:
+        tensors["noise"] = _noise(model)
     return Snapshot(
         step=session.step,
         numbers={
             "structure": asdict(session.structure),
             "best": session.best if math.isfinite(session.best) else None,
+            "owes": session.owes,
+            "own": dict(session.own),
+            "halfway": halfway,
             "updates": model._n_updates,
             "random": numbers,
             "action_space": model.action_space.np_random.bit_generator.state,
@@ -50,7 +91,7 @@ def taken(session: Session) -> Snapshot:
             "original_obs": np.array(env.old_obs),
             "episode_starts": model._last_episode_starts.copy(),
         },
-        tensors={**tensors, "parameters": deepcopy(model.get_parameters())},
+        tensors={**tensors, **average, "parameters": deepcopy(model.get_parameters())},
     )
 
 
@@ -110,12 +151,26 @@ def _put(session: Session, snapshot: Snapshot) -> None:
     model._n_updates = numbers["updates"]
     model.action_space.np_random.bit_generator.state = numbers["action_space"]
     session.best = -math.inf if numbers["best"] is None else numbers["best"]
+    session.owes = numbers["owes"]
+    session.own = dict(numbers["own"])
+    if session.average is not None:
+        session.average.restore(tensors["average"])
+    session.halfway = None if numbers["halfway"] is None else Halfway(**numbers["halfway"])
+    if "noise" in tensors:
+        for name, matrix in tensors["noise"].items():
+            setattr(model.actor.action_dist, name, matrix.to(model.device))
     if replay := within("replay", arrays):
         for name in _REPLAY:
             getattr(model.replay_buffer, name)[: len(replay[name])] = replay[name]
         model.replay_buffer.pos = int(replay["pos"])
         model.replay_buffer.full = bool(replay["full"])
     _restore_random_numbers(numbers["random"], arrays, tensors)
+
+
+def _noise(model: Any) -> dict[str, Any]:
+    """Return the exploration of gSDE, which holds for several steps."""
+    held = model.actor.action_dist
+    return {name: getattr(held, name).detach().clone() for name in _NOISE}
 
 
 def _replay(model: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,35 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 
+from mesosweep.algorithms._acting import actor_of
+from mesosweep.algorithms._average import Average
 from mesosweep.algorithms._normalise import Lens, Normaliser, write_statistics
 from mesosweep.algorithms._schedules import Schedule, Shaping
 from mesosweep.algorithms._weights import Structure, all_finite, write_policy
+from mesosweep.domain.errors import Interrupted
 from mesosweep.ports import Array, Lesson, Observer, Policy
 
 RAMPED = "forward_vel_weight"
 """The one env setting that the reward ramp moves."""
 _SIGN_OF_LIFE = 32
-"""Vector steps between two reports in which nothing but the step is new."""
+"""Breaths between two reports in which nothing but the step is new."""
 
 
 class StopAsked(Exception):  # a signal inside this package, never seen outside
     """The observer wants training to end."""
+
+
+@dataclass(slots=True)
+class Halfway:
+    """How far a cycle of collecting and then updating has come."""
+
+    began: int
+    """Step at which it began."""
+    collected: int = 0
+    """Vector steps."""
+    updated: int = 0
+    told: dict[str, float] = field(default_factory=dict)
+    """What its updates began with: learning rate and entropy."""
 
 
 @dataclass(slots=True, eq=False)
@@ -39,11 +56,25 @@ class Session:
     schedules: Mapping[str, Schedule]
     shaping: Shaping
     best: float = -math.inf
+    owes: bool = False
+    """An evaluation fell due at the present step and has not been done."""
+    halfway: Halfway | None = None
+    """The cycle under way, for learners that can go on in the middle of one."""
+    average: Average | None = None
+    """The averaged policy, where there is one: then it is what is judged and saved."""
+    own: dict[str, float] = field(default_factory=dict)
+    """What the algorithm itself remembers between cycles; checkpoints keep it."""
     ramped: float | None = field(default=None, init=False)
 
     @property
     def step(self) -> int:
         return int(self.model.num_timesteps)
+
+    @property
+    def policy(self) -> Policy:
+        """The deterministic policy that is judged and saved, as it is now."""
+        network = self.model.policy if self.average is None else self.average.network
+        return frozen(network, self.env.lens())
 
     def scheduled(self, name: str) -> float:
         """Return the value that a schedule gives at the present step."""
@@ -51,7 +82,8 @@ class Session:
 
     def save(self, path: Path) -> None:
         """Write policy zip and statistics."""
-        write_policy(self.model, self.structure, path)
+        with nullcontext() if self.average is None else self.average.in_place():
+            write_policy(self.model, self.structure, path)
         write_statistics(self.env, path)
 
     def ramp(self) -> None:
@@ -70,18 +102,15 @@ class Session:
 
 
 class Watch(BaseCallback):
-    """Sits inside SB3's collecting of experience: exact count, evaluations, ramp, requests to stop."""
+    """Sits beside the collecting of experience: exact count, evaluations, ramp, requests to stop."""
 
     model: BaseAlgorithm
 
-    def __init__(self, session: Session, observer: Observer, *, may_stop: bool) -> None:
+    def __init__(self, session: Session, observer: Observer) -> None:
         super().__init__()
         self._session, self._observer = session, observer
-        self._may_stop = may_stop
-        """Whether to break off inside a cycle; else the learner asks between cycles."""
         self._cycle_end = 0
-        self._before_last = 0
-        self._vector_steps = 0
+        self._breaths = 0
 
     def begin_cycle(self, *, end: int) -> None:
         """Get ready for the steps up to `end`, after which the policy is updated."""
@@ -89,45 +118,47 @@ class Watch(BaseCallback):
         self._aim()
         self._session.ramp()
 
-    def end_cycle(self) -> None:
-        """Judge the updated policy when an evaluation fell due on the cycle's last step."""
-        session = self._session
-        if session.step < session.lesson.timesteps and self._is_due():
-            self.judge()
-
     def _on_step(self) -> bool:
         session = self._session
-        self._before_last = session.step - session.env.num_envs
+        before, every = session.step - session.env.num_envs, session.lesson.eval_freq
         # A vector step counts n_envs; the budget may end inside one.
         session.model.num_timesteps = min(session.step, session.lesson.timesteps)
-        if session.step < self._cycle_end and self._is_due():
-            self.judge()
+        session.owes = session.step // every > before // every
+        # What falls due on a cycle's last step judges the updated policy.
+        if session.step < self._cycle_end:
+            self.pay()
         self._aim()
         session.ramp()
         self.breathe()
-        self._vector_steps += 1
-        if self._vector_steps % _SIGN_OF_LIFE == 0:
-            self._observer.stepped(session.step, {})
         return True
 
     def breathe(self) -> None:
-        """Stop here if somebody asked and it is possible here."""
-        if self._may_stop and self._observer.should_stop():
+        """Give a sign of life now and then, and raise StopAsked when somebody asked."""
+        self._breaths += 1
+        if self._breaths % _SIGN_OF_LIFE == 0:
+            self._observer.stepped(self._session.step, {})
+        if self._observer.should_stop():
             raise StopAsked
+
+    def pay(self) -> bool:
+        """Judge the policy if an evaluation is owed; the one at the last step waits for the end."""
+        if not self._session.owes or self._session.step >= self._session.lesson.timesteps:
+            return False
+        self.judge()
+        return True
 
     def judge(self) -> None:
         """Have the policy evaluated; publish it when it is the best so far."""
         session = self._session
         session.check_weights()
-        policy = frozen(session.model.policy, session.env.lens())
-        score = self._observer.evaluate(policy, step=session.step).score
+        try:
+            score = self._observer.evaluate(session.policy, step=session.step).score
+        except Interrupted:
+            raise StopAsked from None  # the evaluation is still owed
+        session.owes = False
         if math.isfinite(score.mean_reward) and score.mean_reward > session.best:
             session.best = score.mean_reward
             self._observer.new_best(session.save, step=session.step)
-
-    def _is_due(self) -> bool:
-        every = self._session.lesson.eval_freq
-        return self._session.step // every > self._before_last // every
 
     def _aim(self) -> None:
         left = self._session.lesson.timesteps - self._session.step
@@ -136,6 +167,8 @@ class Watch(BaseCallback):
 
 def frozen(network: BasePolicy, lens: Lens) -> Policy:
     """Return the deterministic policy over raw observations that this network is now."""
+    if (actor := actor_of(network)) is not None:
+        return lambda observations: actor(lens(observations))
 
     def act(observations: Array) -> Array:
         actions, _ = network.predict(lens(observations), deterministic=True)

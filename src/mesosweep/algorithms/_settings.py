@@ -13,18 +13,27 @@ from mesosweep.plugins import Algorithm
 _ABOVE_ZERO = frozenset(
     (
         *("learning_rate", "n_steps", "batch_size", "n_epochs", "clip_range", "clip_range_vf"),
+        *("policy_delay", "cg_max_steps", "line_search_shrinking_factor", "line_search_max_iter"),
+        *("n_critic_updates", "sub_sampling_factor"),
         *("max_grad_norm", "target_kl", "buffer_size", "train_freq", "target_update_interval"),
-        *("tau", "gamma"),
+        *("tau", "gamma", "desired_kl", "learning_rate_min", "learning_rate_max"),
     )
 )
 _NOT_BELOW_ZERO = frozenset(
     (
         *("ent_coef", "vf_coef", "gae_lambda", "learning_starts"),
+        *("top_quantiles_to_drop_per_net", "cg_damping", "target_kl_end", "target_kl_end_fraction"),
         *("learning_rate_end", "clip_range_end", "ent_coef_end"),
         *("learning_rate_end_fraction", "clip_range_end_fraction", "ent_coef_end_fraction"),
+        *("value_warmup_timesteps", "value_warmup_fraction", "ema_decay"),
     )
 )
-_AT_MOST_ONE = frozenset(("gamma", "gae_lambda", "tau"))
+_AT_MOST_ONE = frozenset(
+    (
+        *("gamma", "gae_lambda", "tau", "value_warmup_fraction", "ema_decay"),
+        "line_search_shrinking_factor",
+    )
+)
 
 
 def resolved(algorithm: Algorithm, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import torch as th
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.save_util import load_from_zip_file
-from stable_baselines3.sac.policies import SACPolicy
 from torch import nn
 
 from mesosweep.domain.errors import CheckpointDamaged
+from mesosweep.plugins import resolve
 
 ACTIVATION: Mapping[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
@@ -31,10 +31,32 @@ ACTIVATION: Mapping[str, type[nn.Module]] = {
     "silu": nn.SiLU,
 }
 _MEMBER = "mesosweep.json"
-_SB3_DEFAULT: Mapping[str, str] = {"ppo": "tanh", "sac": "relu"}
-_HIDDEN: Mapping[str, str] = {
-    "ppo": r"mlp_extractor\.policy_net\.(\d+)\.weight",
-    "sac": r"actor\.latent_pi\.(\d+)\.weight",
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What policies of one algorithm have in common."""
+
+    policy: str
+    """Their class, `module:attribute`; imported when one is built."""
+    activation_fn: str
+    """Where nothing is said."""
+    hidden: str
+    """How the weights of the actor's hidden layers are named."""
+
+
+_ACTOR_CRITIC = _Kind(
+    "stable_baselines3.common.policies:ActorCriticPolicy",
+    "tanh",
+    r"mlp_extractor\.policy_net\.(\d+)\.weight",
+)
+_SAC = _Kind("stable_baselines3.sac.policies:SACPolicy", "relu", r"actor\.latent_pi\.(\d+)\.weight")
+_KINDS: Mapping[str, _Kind] = {
+    "ppo": _ACTOR_CRITIC,
+    "trpo": _ACTOR_CRITIC,
+    "sac": _SAC,
+    "tqc": replace(_SAC, policy="sb3_contrib.tqc.policies:TQCPolicy"),
+    "crossq": replace(_SAC, policy="sb3_contrib.crossq.policies:CrossQPolicy"),
 }
 _MEND = "Copy the bundle again from where it was made, or start from another checkpoint."
 # What reading a cut or altered zip or tensor file can raise.
@@ -43,7 +65,7 @@ UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, pickle.UnpicklingError),
 )
 
-AlgorithmName = Literal["ppo", "sac"]
+AlgorithmName = Literal["ppo", "sac", "tqc", "crossq", "trpo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +93,11 @@ class Weights:
     structure: Structure
     policy: Mapping[str, th.Tensor]
     log_alpha: th.Tensor | None = None
-    """SAC's learned log of the entropy coefficient, (1,)."""
+    """SAC's learned log of the entropy coefficient, (1,); its relatives' too."""
 
 
 def write_policy(model: BaseAlgorithm, structure: Structure, path: Path) -> None:
-    """Write a model so that `stable_baselines3` alone can open it.
+    """Write a model so that `stable_baselines3`, or `sb3_contrib`, alone can open it.
 
     What belongs to the running training only (last observations, logger) stays out.
 
@@ -153,19 +175,20 @@ def put_policy(weights: Weights, policy: BasePolicy) -> None:
 
 def network(structure: Structure, observation_space: Any, action_space: Any) -> BasePolicy:
     """Build an untrained SB3 policy network of this structure, on the CPU."""
-    kind = ActorCriticPolicy if structure.algorithm == "ppo" else SACPolicy
-    return kind(
+    kind = resolve(_KINDS[structure.algorithm].policy, what=f"a policy of {structure.algorithm}")
+    built: BasePolicy = kind(
         observation_space,
         action_space,
         lambda _: 1e-3,  # its optimiser is never stepped
         use_sde=structure.use_sde,
         **structure.policy_kwargs(),
     )
+    return built
 
 
 def all_finite(policy: nn.Module) -> bool:
-    """Whether every parameter is a finite number."""
-    return all(bool(th.isfinite(parameter).all()) for parameter in policy.parameters())
+    """Whether every weight, and every statistic that a layer keeps, is a finite number."""
+    return all(bool(th.isfinite(tensor).all()) for tensor in policy.state_dict().values())
 
 
 def _tensors(archive: zipfile.ZipFile, name: str) -> Any:
@@ -191,14 +214,14 @@ def _structure(
     layers = {
         int(match[1]): int(tensor.shape[0])
         for name, tensor in policy.items()
-        if (match := re.fullmatch(_HIDDEN[algorithm], name))
+        if (match := re.fullmatch(_KINDS[algorithm].hidden, name))
     }
     if not layers:
         raise ValueError(f"no hidden layers of a {algorithm} policy in it")
     return Structure(
         algorithm=algorithm,
         net_arch=tuple(layers[index] for index in sorted(layers)),
-        activation_fn=_SB3_DEFAULT[algorithm],
+        activation_fn=_KINDS[algorithm].activation_fn,
     )
 
 

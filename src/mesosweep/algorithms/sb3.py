@@ -60,6 +60,17 @@ _PPO: dict[str, HyperKind] = {
     "learning_rate_end_fraction": "float",
     "clip_range_end_fraction": "float",
     "ent_coef_end_fraction": "float",
+    # Beyond SB3; all are off unless they are set.
+    "mirror": "bool",  # each minibatch holds its mirror image; the species declares it
+    "value_warmup_timesteps": "int",  # after a warm start only the critic learns at first
+    "value_warmup_fraction": "float",
+    "desired_kl": "float",  # the learning rate follows the divergence of each update
+    "learning_rate_min": "float",
+    "learning_rate_max": "float",
+    "log_std_max": "float",  # no log std exceeds it; `schedule` bends it towards its end
+    "log_std_max_end": "float",
+    "log_std_reset": "float",  # where a warm start begins to explore
+    "ema_decay": "float",  # the averaged policy is judged, saved and handed on
 }
 
 _SAC: dict[str, HyperKind] = {
@@ -86,7 +97,7 @@ _SAC: dict[str, HyperKind] = {
 
 PPO = Algorithm(
     name="ppo",
-    summary="Proximal policy optimisation (stable-baselines3): on-policy, quick per step.",
+    summary="Proximal policy optimisation: on-policy, quick per step.",
     default_space=SearchSpace(
         {
             "ppo_learning_rate": Double(1e-5, 3e-4, scale="log"),
