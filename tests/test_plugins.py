@@ -26,6 +26,8 @@ SPECIES = Species(name="ratite", summary="A runner.", stages="ratite_species:sta
 MISNAMED = Species(name="emu", summary="Another.", stages="ratite_species:stages")
 TOO_NEW = Species(name="moa", summary="From tomorrow.", stages="ratite_species:stages", api=99)
 NOT_ONE = "a string"
+def misnumbered():
+    return Species(name="rhea", summary="", stages="ratite_species:stages", env_id="Rhea")
 """
 
 
@@ -149,3 +151,13 @@ def test_describing_a_species_imports_nothing_heavy() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert told.stdout.strip() == "False"
+
+
+def test_an_id_that_gymnasium_would_not_take_breaks_the_species(installed: Path) -> None:
+    (installed / "rhea_species.py").write_text(
+        "from ratite_species import misnumbered\nSPECIES = misnumbered()"
+    )
+    registry = Registry([point("rhea", "rhea_species:SPECIES")])
+
+    with pytest.raises(PluginBroken, match="env_id 'Rhea' is not of the form NAMESPACE/Name-v0"):
+        registry.get(SPECIES, "rhea")

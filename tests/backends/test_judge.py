@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from mesosweep.backends import _server
 from mesosweep.backends._workers import LocalRunner
 from mesosweep.backends.judge import judge
-from mesosweep.domain.errors import BackendError, StoreError
+from mesosweep.domain.errors import BackendError, Interrupted, StoreError
 from mesosweep.domain.study import Study, TrialSettings
 from mesosweep.domain.trial import Trial
 from mesosweep.ports import TrialOrder
@@ -89,6 +90,26 @@ def test_a_winner_whose_bundle_is_damaged_is_not_judged(study: Study, winner: Tr
 def test_a_judge_that_goes_down_says_why(study: Study, winner: Trial) -> None:
     with pytest.raises(BackendError, match="unknown parameter"):
         judge(study, replace(winner, assignment={"count_gian": 1.0}), None)
+
+
+class StoppedWorker:
+    """A worker that somebody told to stop: it has ended with 130 and written nothing."""
+
+    exitcode = 130
+
+    def join(self) -> None: ...
+    def kill(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def test_a_judge_that_was_told_to_stop_interrupts_the_sweep(
+    study: Study, winner: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = StoppedWorker()
+    monkeypatch.setattr(_server, "start_worker", lambda *_, **__: (stopped, stopped))
+
+    with pytest.raises(Interrupted, match="was stopped"):
+        judge(study, winner, None)
 
 
 def test_judging_loads_nothing_heavy_into_the_supervisor() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -140,6 +141,67 @@ def test_a_trial_runs_by_hand_and_goes_on(mesosweep: Mesosweep, here: Path) -> N
     record = json.loads((here / "trials/local/metrics.json").read_text())
     assert record["parameters"]["count.gain"] == 0.1
     assert "trials/local/metrics.json" in said.out
+
+
+def test_what_no_flag_says_of_a_trial_the_environment_may_say(
+    mesosweep: Mesosweep, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "SPECIES": "counting",
+        "ALGORITHM": "count",
+        "TIMESTEPS": "999",
+        "TIMESTEPS_STAGE1": "30",
+        "N_ENVS": "3",
+        "EVAL_FREQ": "10",
+        "SEED": "7",
+        "OUTPUT_DIR": "elsewhere",
+    }.items():
+        monkeypatch.setenv(f"MESOSWEEP_{name}", value)
+
+    said = mesosweep("trial", "--n-envs", "2", "--panel-episodes", "4")
+
+    assert said.code == 0, said.err
+    run = json.loads((here / "elsewhere/local/stage_config.json").read_text())["run"]
+    assert (run["timesteps"], run["n_envs"], run["eval_freq"]) == (30, 2, 10)
+    assert run["sweep_seed"] == 7
+
+
+def test_a_variable_that_makes_no_sense_is_named(
+    mesosweep: Mesosweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESOSWEEP_N_ENVS", "many")
+
+    said = mesosweep("trial", *COUNTING[:4])
+
+    assert said.code == 2
+    assert "MESOSWEEP_N_ENVS: must be a whole number of at least 1 (got many)" in said.error
+
+
+@pytest.mark.slow
+def test_the_environment_of_a_sweep_cannot_make_a_trial_differ_from_its_order(here: Path) -> None:
+    words = ["launch", *COUNTING, "--trials", "2", "--seed", "1", "--n-envs", "2"]
+    words += ["--eval-episodes", "3", "--device", "cpu"]
+    others = {"TIMESTEPS": "40", "N_ENVS": "5", "SEED": "9", "EVAL_FREQ": "5", "DEVICE": "cuda"}
+    others |= {"EVAL_EPISODES": "6", "PANEL_EPISODES": "9", "OUTPUT_DIR": "elsewhere"}
+    others |= {"TIMESTEPS_STAGE1": "60", "ALGORITHM": "ppo", "SPECIES": "velociraptor"}
+    loud = {f"MESOSWEEP_{name}": value for name, value in others.items()}
+
+    for folder, environ in (("quiet", {}), ("loud", loud)):
+        subprocess.run(
+            [sys.executable, "-m", "mesosweep", *words, "--output-dir", folder],
+            env={**os.environ, **environ},
+            check=True,
+            capture_output=True,
+        )
+
+    assert not (here / "elsewhere").exists()
+    for trial in ("0", "1"):
+        place = f"sweeps/counting/count/stage1/{trial}/metrics.json"
+        ours, theirs = (
+            json.loads((here / folder / place).read_text()) | {"training_duration_seconds": 0}
+            for folder in ("quiet", "loud")
+        )
+        assert theirs == ours
 
 
 def test_a_trial_that_fails_is_exit_1_with_its_record(mesosweep: Mesosweep, here: Path) -> None:

@@ -22,7 +22,7 @@ from mesosweep.domain.score import Gate
 from mesosweep.domain.space import Assignment
 from mesosweep.domain.state import SweepState
 from mesosweep.domain.study import Study
-from mesosweep.domain.trial import Trial
+from mesosweep.domain.trial import Checkpoint, Trial
 from mesosweep.engine import run
 from mesosweep.testing.backend import FakeBackend, FakeService, lost, rising, scored
 from mesosweep.testing.clock import FakeClock
@@ -334,6 +334,18 @@ def test_a_new_winner_sends_the_later_stages_into_a_new_attempt(world: World) ->
     assert new.parent is not None
     assert "/stage1/4/" in new.parent
     assert world.study_of(2).folder.endswith("stage2_a1")
+
+
+def test_a_checkpoint_that_was_moved_is_the_same_start(world: World) -> None:
+    start = Checkpoint("here/best_model.zip", "best", "3")
+    plan = a_plan(a_stage(1), a_stage(2), load=start, comparables={"load": "9f8e7d"})
+    world.walk(plan)
+
+    moved = replace(plan, load=replace(start, uri="there/best_model.zip"), first_attempt=1)
+    events = world.restarted().walk(moved)
+
+    assert [type(event) for event in events[1:3]] == [e.StageSkipped, e.StageSkipped]
+    assert [stage.attempt for stage in world.store_state().stages] == [0, 0]
 
 
 def test_a_crash_before_the_verdict_only_repeats_the_verdict(world: World) -> None:

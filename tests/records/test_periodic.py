@@ -71,6 +71,23 @@ def test_the_same_step_may_be_published_again(tmp_path: Path) -> None:
     assert (found.folder / "training.json").read_text() == "again"
 
 
+@pytest.mark.parametrize("left", ["nothing", "a half"])
+def test_a_whole_one_that_only_waited_for_its_place_gets_it(tmp_path: Path, left: str) -> None:
+    publish_periodic(tmp_path, saving("1"), step=1)
+    (tmp_path / "1").replace(tmp_path / ".aside-x")
+    if left == "a half":
+        (tmp_path / "1").mkdir()
+        (tmp_path / "1" / "training.json").write_text("old")
+
+    clear_unfinished(tmp_path)
+
+    found, passed_over = latest_whole(tmp_path)
+    assert found is not None
+    assert (found.folder / "training.json").read_text() == "1"
+    assert passed_over == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
+
+
 def test_of_heavy_ones_only_the_latest_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -185,5 +185,14 @@ def shelf(animal: Animal, raptor: Species) -> Shelf:
 
 
 @pytest.fixture
+def bent(raptor: Species, shelf: Shelf, tmp_path: Path) -> Vocabulary:
+    """The raptor whose learning rate falls in the first stage, to a share of its start."""
+    file = tmp_path / "paper_velociraptor" / "stages" / "stage1_balance.toml"
+    text = file.read_text()
+    file.write_text(text.replace("[ppo]", "[ppo]\nlearning_rate_end_fraction = 0.2"))
+    return Vocabulary.of(raptor, PPO, load_curriculum(raptor, registry=shelf), shelf)
+
+
+@pytest.fixture
 def vocabulary(raptor: Species, shelf: Shelf) -> Vocabulary:
     return Vocabulary.of(raptor, PPO, load_curriculum(raptor, registry=shelf), shelf)

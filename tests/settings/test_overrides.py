@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from mesosweep.domain.errors import SettingsError
-from mesosweep.settings.overrides import narrow, overlay, parse_overrides, with_curriculum
-from mesosweep.settings.parameters import Vocabulary
+from mesosweep.settings.overrides import narrow, overlay, parse_overrides
+from mesosweep.settings.parameters import Vocabulary, laid_over
 
 
 def test_an_override_without_a_number_is_for_all_stages(vocabulary: Vocabulary) -> None:
@@ -53,8 +53,30 @@ def test_gates_warm_up_and_hyperparameters_can_be_overridden(vocabulary: Vocabul
     assert stage.algorithms["ppo"] == {"gamma": 1.0}
 
 
-def test_steps_said_above_replace_a_share_said_below() -> None:
-    assert with_curriculum({"ramp_fraction": 0.5}, {"ramp_timesteps": 9}) == {"ramp_timesteps": 9}
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ramp_fraction", "ramp_timesteps"),
+        ("warmup_timesteps", "warmup_fraction"),
+        ("learning_rate_end", "learning_rate_end_fraction"),
+        ("ent_coef_end_fraction", "ent_coef_end"),
+    ],
+)
+def test_what_is_said_above_replaces_the_other_spelling_below(one: str, other: str) -> None:
+    assert laid_over({one: 1, "gamma": 2}, {other: 3}) == {other: 3, "gamma": 2}
+    assert laid_over({other: 1}, {one: 3}) == {one: 3}
+
+
+def test_of_two_spellings_the_later_override_counts_in_the_worker_too(
+    vocabulary: Vocabulary,
+) -> None:
+    texts = ["ppo.clip_range_end=0.1", "ppo.clip_range_end_fraction=1", "ppo.clip_range_end=0.2"]
+    told = narrow(parse_overrides(texts, vocabulary), 1)
+
+    stage = overlay(vocabulary.curriculum.stage(1), parse_overrides(told, vocabulary))
+
+    assert stage.algorithms["ppo"]["clip_range_end"] == 0.2
+    assert "clip_range_end_fraction" not in stage.algorithms["ppo"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from mesosweep.domain.plan import SweepPlan, differences
 from mesosweep.domain.space import Discrete, Double
 from mesosweep.plugins import SPECIES, Registry, Species
 from mesosweep.settings.flags import Flags
+from mesosweep.settings.parameters import Vocabulary
 from mesosweep.settings.plan import plan_launch, plan_sweep
 from mesosweep.settings.stages import export_stages
 
@@ -319,6 +320,39 @@ def test_steering_without_a_warm_start_is_said_to_change_nothing(shelf: Registry
     assert "stage2: curriculum_ramp_timesteps change nothing" in made.notes[0]
 
 
+def test_a_plan_says_which_end_of_a_schedule_counts(
+    plan: Planner, bent: Vocabulary, write: Write
+) -> None:
+    told = "takes the place of the stage file's ppo_learning_rate_end_fraction = 0.2"
+    file = write('{"stage1": {"ppo_learning_rate_end": {"type": "double", "min": 0, "max": 1}}}')
+
+    by_flag = plan(replace(RAPTOR, overrides=("ppo.learning_rate_end=1e-5",)))
+    by_file = plan(replace(RAPTOR, search_space_file=file))
+
+    assert f"stage1: ppo_learning_rate_end (--override) {told}." in by_flag.notes
+    assert f"stage1: ppo_learning_rate_end (file {file}) {told}." in by_file.notes
+    assert not any("takes the place" in note for note in plan().notes)
+
+
+def test_an_end_that_is_fixed_is_not_searched_in_the_other_spelling(
+    plan: Planner, write: Write
+) -> None:
+    entry = '{"type": "double", "min": 0, "max": 1}'
+    file = write(f'{{"ppo_learning_rate_end_fraction": {entry}, "ppo_gamma": {entry}}}')
+
+    made = plan(replace(RAPTOR, search_space_file=file, overrides=("ppo.learning_rate_end=1e-5",)))
+
+    assert list(made.stages[0].space) == ["ppo_gamma"]
+
+
+def test_both_ends_of_one_schedule_cannot_be_searched(plan: Planner, write: Write) -> None:
+    entry = '{"type": "double", "min": 0, "max": 1}'
+    file = write(f'{{"ppo_ent_coef_end": {entry}, "ppo_ent_coef_end_fraction": {entry}}}')
+
+    with pytest.raises(SettingsError, match="sets the same as ppo_ent_coef_end; remove one"):
+        plan(replace(RAPTOR, search_space_file=file))
+
+
 def test_a_loaded_checkpoint_warm_starts_the_first_stage(shelf: Registry, tmp_path: Path) -> None:
     models = tmp_path / "stage1" / "7" / "models"
     models.mkdir(parents=True)
@@ -339,6 +373,11 @@ def test_a_loaded_checkpoint_warm_starts_the_first_stage(shelf: Registry, tmp_pa
     moved.write_bytes(b"others!")
     other = plan_launch(replace(flags, load=str(moved)), registry=shelf, environ={}, cores=8)
     assert other.fingerprint != made.fingerprint
+
+    # A bundle is more than its policy: the manifest names all of its parts.
+    (tmp_path / "stage1_final.manifest.json").write_text("{}")
+    whole = plan_launch(replace(flags, load=str(moved)), registry=shelf, environ={}, cores=8)
+    assert whole.fingerprint != other.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,26 @@ def test_injected_beats_override_beats_stage_file_beats_default(vocabulary: Voca
     assert resolve_trial(vocabulary, stage=2).hyperparameters["n_steps"] == 2048
 
 
+def test_an_end_of_either_kind_replaces_the_stages_end(bent: Vocabulary) -> None:
+    def ends(*overrides: str, **injected: str) -> dict[str, object]:
+        trial = resolve_trial(bent, stage=1, overrides=overrides, injected=injected)
+        return {name: v for name, v in trial.hyperparameters.items() if "_end" in name}
+
+    assert ends() == {"learning_rate_end_fraction": 0.2}
+    assert ends("ppo.learning_rate_end=1e-5") == {"learning_rate_end": 1e-5}
+    assert ends(ppo_learning_rate_end="1e-6") == {"learning_rate_end": 1e-6}
+    assert ends("ppo.learning_rate_end=1e-5", ppo_learning_rate_end_fraction="0.5") == {
+        "learning_rate_end_fraction": 0.5
+    }
+
+
+def test_two_ends_from_one_hand_are_refused(vocabulary: Vocabulary) -> None:
+    injected = {"ppo_ent_coef_end": "0", "ppo_ent_coef_end_fraction": "0.1"}
+
+    with pytest.raises(SettingsError, match="sets the same as --ppo_ent_coef_end"):
+        resolve_trial(vocabulary, stage=1, injected=injected)
+
+
 def test_values_come_as_the_kinds_that_the_algorithm_declares(vocabulary: Vocabulary) -> None:
     injected = {"ppo_batch_size": "128.0", "ppo_gamma": "1", "ppo_net_arch": "tapered"}
     told = resolve_trial(vocabulary, stage=1, injected=injected).hyperparameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mesosweep.domain.errors import UsageError
 from mesosweep.domain.study import TrialSettings, trial_arguments
 from mesosweep.domain.trial import Checkpoint
 from mesosweep.plugins import Registry
+from mesosweep.settings.flags import Flags
 from mesosweep.testing.backend import a_study
 from mesosweep.worker.request import TrialRequest, parse_request
 
@@ -79,6 +81,14 @@ def test_every_number_arrives_exactly(value: float) -> None:
     request = parsed(*trial_arguments(a_study(), {"count_gain": value}))
 
     assert float(request.injected["count_gain"]) == value
+
+
+def test_a_worker_goes_by_its_order_alone() -> None:
+    order = trial_arguments(a_study(), {"count_gain": 0.1})
+    variables = {f"MESOSWEEP_{field.name.upper()}": "7" for field in fields(Flags)}
+    variables |= {f"MESOSWEEP_{name.upper()}_STAGE1": "7" for name in ("timesteps", "trials")}
+
+    assert parse_request(order, registry=Registry(), environ=variables) == parsed(*order)
 
 
 def test_by_hand_a_trial_is_called_local() -> None:

@@ -22,9 +22,15 @@ from mesosweep.domain.errors import (
 )
 from mesosweep.domain.seeds import evidence_seeds, training_seed
 from mesosweep.records import lease
+from mesosweep.testing import counting
 from mesosweep.worker import observer, prepare
 from mesosweep.worker.request import TrialRequest
 from mesosweep.worker.trial import run_trial
+
+# Where looks fall: one before each of 100 steps, and one before each control step of the
+# four evaluations (10 episodes of 2 steps) and of the panel (30).
+LAST_EVALUATION = 100 + 3 * 20 + 7
+PANEL = 100 + 4 * 20 + 25
 
 
 @pytest.fixture
@@ -151,7 +157,7 @@ def test_a_trial_that_ended_is_not_run_again(
 
 
 @pytest.mark.usefixtures("every_step")
-@pytest.mark.parametrize("looks", [1, 13, 20, 21, 60, 99])
+@pytest.mark.parametrize("looks", [1, 13, 20, 25, 26, 45, 60, 99, LAST_EVALUATION, PANEL])
 def test_interrupted_anywhere_it_ends_as_if_it_never_was(
     request_: TrialRequest, looks: int
 ) -> None:
@@ -169,13 +175,49 @@ def test_interrupted_anywhere_it_ends_as_if_it_never_was(
     assert not (request_.folder / "checkpoint").exists()
 
 
+@pytest.mark.parametrize("ending", ["asked", "lost"])
+def test_a_trial_that_ends_in_its_panel_is_not_trained_again(
+    request_: TrialRequest, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ending == "asked":
+        assert run_trial(request_, stop=after(PANEL)).status == "running"
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            run_trial(request_, stop=crash_after(PANEL))
+    best = (request_.folder / "models" / "best_model.manifest.json").read_bytes()
+    played: list[list[int]] = []
+    monkeypatch.setattr(prepare, "_open_ground", listening(played))
+    monkeypatch.setattr(counting.CountLearner, "train", None)
+
+    trial = run_trial(request_)
+
+    assert trial.status == "finished"
+    assert trial.steps_trained == 100
+    assert played == [list(evidence_seeds("panel", sweep_seed=42, stage=1, count=30))]
+    assert (request_.folder / "models" / "best_model.manifest.json").read_bytes() == best
+
+
+def test_a_stop_in_an_evaluation_ends_it_at_the_next_control_step(
+    request_: TrialRequest,
+) -> None:
+    looks: list[int] = []
+
+    def stop() -> bool:
+        looks.append(0)
+        return len(looks) >= LAST_EVALUATION
+
+    run_trial(request_, stop=stop)
+
+    assert len(looks) == LAST_EVALUATION
+
+
 @pytest.mark.usefixtures("every_step")
 def test_a_lost_worker_costs_the_steps_since_its_last_checkpoint(request_: TrialRequest) -> None:
     unbroken = replace(request_, output_dir=request_.output_dir / "unbroken")
     expected = run_trial(unbroken)
 
     with pytest.raises(KeyboardInterrupt):
-        run_trial(request_, stop=crash_after(55))
+        run_trial(request_, stop=crash_after(75))
     reached = jsonl(request_.folder / "progress.jsonl")[-1]["step"]
     trial = run_trial(request_)
 
@@ -187,7 +229,7 @@ def test_a_lost_worker_costs_the_steps_since_its_last_checkpoint(request_: Trial
 @pytest.mark.usefixtures("every_step")
 def test_steps_that_were_lost_are_told_of_once(request_: TrialRequest) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_trial(request_, stop=crash_after(55))
+        run_trial(request_, stop=crash_after(75))
 
     run_trial(request_)
 
@@ -199,7 +241,7 @@ def test_a_checkpoint_cut_short_is_passed_over(
     request_: TrialRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        run_trial(request_, stop=crash_after(55))
+        run_trial(request_, stop=crash_after(75))
     (request_.folder / "checkpoint" / "40" / "count.json").write_text("{")
 
     trial = run_trial(request_)

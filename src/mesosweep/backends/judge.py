@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mesosweep.backends._log import cause_of
 from mesosweep.backends._preloading import modules_for
-from mesosweep.domain.errors import BackendError, StoreError
+from mesosweep.domain.errors import BackendError, Interrupted, StoreError
 from mesosweep.domain.events import Verified
 from mesosweep.domain.study import Study, trial_arguments
 from mesosweep.domain.trial import Trial
@@ -28,6 +28,7 @@ def judge(study: Study, winner: Trial, default: Trial | None) -> Verified:
     Raises:
         StoreError: a bundle or the winner's folder cannot be used.
         BackendError: the worker went down; running the same command judges again.
+        Interrupted: the worker was told to stop; running the same command judges again.
     """
     from mesosweep.backends._server import start_worker
 
@@ -49,6 +50,8 @@ def judge(study: Study, winner: Trial, default: Trial | None) -> Verified:
         pipe.close()
     if worker.exitcode == 0 and (verified := read_verified(folder.path, hearing)) is not None:
         return verified
+    if worker.exitcode == Interrupted.exit_code:  # somebody else told the worker to stop
+        raise Interrupted(f"Stage {study.stage}: the judging of its winner was stopped.")
     cause = cause_of(worker.exitcode or 0, folder.log).rstrip(".")
     kind = StoreError if worker.exitcode == StoreError.exit_code else BackendError
     raise kind(

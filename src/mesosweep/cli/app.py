@@ -11,6 +11,7 @@ from typer.main import get_command
 from mesosweep import __version__
 from mesosweep.cli import argv as words_of
 from mesosweep.cli import (
+    bench,
     doctor,
     gc,
     launch,
@@ -54,6 +55,7 @@ app.command("logs", rich_help_panel=LOOK, epilog=logs.EXAMPLES)(logs.logs)
 app.add_typer(stages.app, name="stages", rich_help_panel=LOOK)
 app.command("plugins", rich_help_panel=LOOK, epilog=plugins.EXAMPLES)(plugins.plugins)
 app.command("doctor", rich_help_panel=KEEP, epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("bench", rich_help_panel=KEEP, epilog=bench.EXAMPLES)(bench.bench)
 app.command("gc", rich_help_panel=KEEP, epilog=gc.EXAMPLES)(gc.gc)
 
 

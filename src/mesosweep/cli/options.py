@@ -38,7 +38,7 @@ AlgorithmName = Annotated[
         metavar="NAME",
         rich_help_panel=WHAT,
         autocompletion=complete.algorithms,
-        help="The learning algorithm: ppo (default), sac.",
+        help="The learning algorithm: ppo (default), sac, tqc, crossq, trpo.",
     ),
 ]
 OutputDir = Annotated[

@@ -38,7 +38,11 @@ def plan(flags: Flags, *, no_check: NoCheck = False, as_json: AsJson = False) ->
 
     make = plan_sweep if flags.stage is None else plan_launch
     made = make(flags, registry=Registry(), environ=os.environ)
-    measured = {}
+    measured, sides = {}, {}
+    if made.backend == "local":
+        from mesosweep.worker.bench_kept import sides_of
+
+        sides = sides_of(made)
     if not no_check:
         from mesosweep.cli.faults import say
         from mesosweep.worker.check import checked
@@ -48,11 +52,11 @@ def plan(flags: Flags, *, no_check: NoCheck = False, as_json: AsJson = False) ->
     if as_json:
         from mesosweep.report.plan import plan_document
 
-        print(json.dumps(plan_document(made, measured), indent=2, allow_nan=False))
+        print(json.dumps(plan_document(made, measured, sides), indent=2, allow_nan=False))
         return 0
     from mesosweep.cli.screen import output
     from mesosweep.report.plan import plan_view
     from mesosweep.report.summary import show
 
-    show(output(), plan_view(made, measured))
+    show(output(), plan_view(made, measured, sides))
     return 0

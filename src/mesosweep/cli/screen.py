@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Protocol
 
@@ -48,6 +48,15 @@ def is_repaintable(stream: IO[str]) -> bool:
     if os.environ.get("CI") or os.environ.get("TERM", "") in ("", "dumb"):
         return False
     return stream.isatty()
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Show one line on standard error that changes when the yielded function is called."""
+    from rich.text import Text
+
+    with _console(sys.stderr).status(Text(text)) as status:
+        yield lambda told: status.update(Text(told))
 
 
 def columns(*headers: str) -> Table:

@@ -114,6 +114,7 @@ def _pictures(
     """Run the plan; yield the picture after each event, which readers have seen by then."""
     from mesosweep.cli.screen import follower
     from mesosweep.engine import run
+    from mesosweep.report.dashboard import DashboardFile
     from mesosweep.report.events import EventFile
     from mesosweep.stores.file import FileStore
 
@@ -123,6 +124,7 @@ def _pictures(
             readers.append(open_things.enter_context(EventFile(events)))
         screen: Follower = open_things.enter_context(follower(picture, now=_now))
         readers.append(screen)
+        readers.append(open_things.enter_context(DashboardFile(plan, now=_now, warn=screen.say)))
         stop = open_things.enter_context(Stop(screen.say))
         backend = _backend(plan, registry)
         watched = _Watched(backend)

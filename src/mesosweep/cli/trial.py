@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +24,10 @@ EXAMPLES = (
     "--n-envs 1 --ppo_learning_rate 1e-4 --ppo_batch_size 128 --env_alive_bonus 2.5\n\n"
     "Any searched parameter may be given as --ppo_NAME, --sac_NAME, --env_NAME or "
     "--curriculum_NAME, with a blank or '=' before its value."
+)
+_NUMBERS = (
+    *("timesteps", "n_envs", "eval_freq", "eval_episodes"),
+    *("panel_episodes", "save_freq", "seed"),
 )
 _EXIT = {"finished": 0, "stopped": 0, "running": 130}
 _TAKEN = (
@@ -57,41 +62,51 @@ def trial(
     from mesosweep.worker.trial import run_trial
 
     words: Words = ctx.obj
-    request = request_from(flags, injected=words.injected, attempt=attempt)
+    request = request_from(flags, injected=words.injected, attempt=attempt, environ=os.environ)
     with Stop(say) as stop:
         ended = run_trial(request, stop=stop)
     _tell(ended, request)
     return _EXIT.get(ended.status, 1)
 
 
-def request_from(flags: Flags, *, injected: dict[str, str], attempt: int) -> TrialRequest:
-    """Return what is asked for; raises UsageError when no species was named."""
+def request_from(
+    flags: Flags, *, injected: Mapping[str, str], attempt: int, environ: Mapping[str, str]
+) -> TrialRequest:
+    """Return what is asked for: by a flag, else by the environment, as for a sweep.
+
+    Raises:
+        UsageError: no species was named.
+        SettingsError: a variable holds what cannot be.
+    """
     from mesosweep.plugins import SPECIES, Registry
+    from mesosweep.settings.sources import Sources
     from mesosweep.worker.request import LOCAL_ID, TrialRequest
 
-    if flags.species is None:
+    ask, stage = Sources(flags, environ), flags.stage or 1
+    species = ask.word("species")
+    if not species:
         listed = ", ".join(Registry().names(SPECIES)) or "none"
         raise UsageError("No species was named.", hint=f"--species NAME; there are {listed}")
-    said = {
-        name: value
-        for name in ("timesteps", "n_envs", "eval_freq", "eval_episodes", "panel_episodes")
-        if (value := getattr(flags, name)) is not None
+    said: dict[str, Any] = {
+        name: value for name in _NUMBERS if (value := ask.given(name, stage)) is not None
     }
-    said |= {n: v for n in ("save_freq", "seed", "device") if (v := getattr(flags, n)) is not None}
+    if device := ask.word("device"):
+        said["device"] = device
+    stage_dir = ask.word("stage_dir")
     return TrialRequest(
-        species=flags.species,
-        algorithm=flags.algorithm or "ppo",
-        stage=flags.stage or 1,
+        species=species,
+        algorithm=ask.word("algorithm") or "ppo",
+        stage=stage,
         **said,
         attempt=attempt,
         load=flags.load,
-        stage_dir=Path(flags.stage_dir) if flags.stage_dir else None,
-        trust=bool(flags.trust),
-        trackers=flags.trackers,
+        stage_dir=Path(stage_dir) if stage_dir else None,
+        trust=ask.truth("trust", default=False),
+        trackers=ask.names("trackers", flags.trackers),
         overrides=flags.overrides,
         injected=injected,
-        output_dir=Path(flags.output_dir or "trials"),
-        trial_id=os.environ.get("CLOUD_ML_TRIAL_ID") or LOCAL_ID,
+        output_dir=Path(ask.word("output_dir") or "trials"),
+        trial_id=environ.get("CLOUD_ML_TRIAL_ID") or LOCAL_ID,
     )
 
 

@@ -79,7 +79,7 @@ def _is_done(known: StageState, stage: StagePlan, load: Checkpoint | None, plan:
     return (
         known.status == "finished"
         and known.trials_wanted >= stage.trials
-        and known.parent == (load.uri if load else None)
+        and _is_parent(known, load, plan)
         and _is_chosen_as_planned(known, plan)
     )
 
@@ -90,6 +90,14 @@ def _is_chosen_as_planned(known: StageState, plan: SweepPlan) -> bool:
         return False
     now = choose_winner(known.trials, select_by=plan.select_by, handoff=plan.handoff)
     return known.winner is not None and now.trial.trial_id == known.winner.trial.trial_id
+
+
+def _is_parent(known: StageState, load: Checkpoint | None, plan: SweepPlan) -> bool:
+    """Whether the stage started from this checkpoint.
+
+    What the plan itself starts from is in its fingerprint, by content: the file may have moved.
+    """
+    return load == plan.load or known.parent == (load.uri if load else None)
 
 
 def _study(
@@ -104,7 +112,7 @@ def _study(
     attempt = journal.state.attempt
     if known.study_key is not None:
         attempt = known.attempt
-        if known.parent != (load.uri if load else None):
+        if not _is_parent(known, load, plan):
             # An earlier stage has another winner by now. What was trained from the old
             # one stays where it is; a fresh attempt starts from the new one.
             attempt = max(known.attempt + 1, plan.first_attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -49,10 +50,7 @@ def publish_periodic(
         try:
             save(aside)
             seal(aside, _MANIFEST, step=step, meta=meta or {})
-            if target.exists():
-                # The same step again: a resumed run has come past here, with the same state.
-                shutil.rmtree(target)
-            aside.replace(target)
+            _put_in_place(aside, target)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
@@ -82,9 +80,22 @@ def drop_periodic(checkpoints: Path) -> None:
 
 
 def clear_unfinished(checkpoints: Path) -> None:
-    """Remove what a killed writer left half-written. Only the trial's one writer may do this."""
+    """Put in order what a killed writer left. Only the trial's one writer may do this.
+
+    What is whole only waited for its place, whose former holder may be gone in part or
+    altogether; what is half-written is removed.
+    """
     for folder in checkpoints.glob(".aside-*"):
+        with contextlib.suppress(CheckpointDamaged):
+            _put_in_place(folder, checkpoints / str(verified(folder, folder / _MANIFEST).step))
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put_in_place(sealed: Path, target: Path) -> None:
+    if target.exists():
+        # The same step again: a resumed run has come past here, or has come further in it.
+        shutil.rmtree(target)
+    sealed.replace(target)
 
 
 def _newest_first(checkpoints: Path) -> list[Path]:

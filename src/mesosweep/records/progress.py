@@ -116,6 +116,30 @@ def latest_progress(path: Path) -> Progress | None:
     return None
 
 
+def all_evaluations(path: Path) -> tuple[Evaluation, ...]:
+    """Return every evaluation of a trial once, in order; empty when it was never evaluated.
+
+    Reads the whole file. Torn lines are passed over.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    found: dict[int, Evaluation] = {}
+    for line in lines:
+        try:
+            told = json.loads(line)["last_evaluation"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        # Each line repeats the last one; only the first of them has news.
+        if not isinstance(told, dict) or told.get("step") in found:
+            continue
+        evaluation = _evaluation(told)
+        if evaluation is not None:
+            found[evaluation.step] = evaluation
+    return tuple(found.values())
+
+
 def _evaluation(told: Any) -> Evaluation | None:
     try:
         return evaluation_from(told)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
@@ -13,9 +11,10 @@ from rich.text import Text
 from mesosweep.domain.plan import StagePlan, SweepPlan
 from mesosweep.domain.seeds import evidence_seeds
 from mesosweep.domain.space import Categorical, Discrete, Double, Integer, Parameter
+from mesosweep.report.cost import Cost, Measured, cost_of
 from mesosweep.report.events import plain
 from mesosweep.report.words import NONE, count, span, thresholds, value
-from mesosweep.settings.preflight import judging
+from mesosweep.settings.advice import SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,51 +24,17 @@ if TYPE_CHECKING:
 UNMEASURED = "unmeasured"
 
 
-class Measured(Protocol):
-    """What a check of one stage found out."""
-
-    @property
-    def stage(self) -> int: ...
-    @property
-    def corners(self) -> int: ...
-    @property
-    def horizon(self) -> int | None: ...
-    @property
-    def steps_per_s(self) -> float: ...
-    @property
-    def playing_steps_per_s(self) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one stage will take."""
-
-    steps: int
-    """Training steps of all its trials."""
-    judging_share: float | None
-    """Steps of being judged over steps of training, at most; None without a check."""
-    seconds: float | None
-
-
-def cost_of(stage: StagePlan, measured: Measured | None) -> Cost:
-    """Return a stage's cost; only its steps are known where nothing was measured."""
-    steps = stage.trials * stage.settings.timesteps
-    if measured is None or measured.horizon is None:
-        return Cost(steps, None, None)
-    judged = judging(stage.settings, horizon=measured.horizon)
-    trial_s = (
-        stage.settings.timesteps / measured.steps_per_s
-        + (judged.evaluation_steps + judged.panel_steps) / measured.playing_steps_per_s
-    )
-    return Cost(steps, judged.share, trial_s * math.ceil(stage.trials / stage.parallel))
-
-
 def plan_view(
-    plan: SweepPlan, measured: Mapping[int, Measured] | None = None
+    plan: SweepPlan,
+    measured: Mapping[int, Measured] | None = None,
+    sides: Mapping[int, Sequence[SideBySide]] | None = None,
 ) -> tuple[RenderableType, ...]:
-    """Return what `mesosweep plan` prints; see `summary.show`."""
-    measured = measured or {}
-    costs = {stage.number: cost_of(stage, measured.get(stage.number)) for stage in plan.stages}
+    """Return what `mesosweep plan` prints; see `summary.show` and `cost_of`."""
+    measured, sides = measured or {}, sides or {}
+    costs = {
+        stage.number: cost_of(stage, measured.get(stage.number), sides.get(stage.number, ()))
+        for stage in plan.stages
+    }
     parts: list[RenderableType] = [
         Text(f"{plan.species} · {plan.algorithm} · plan {plan.fingerprint}", style="bold"),
         Text(f"{plan.root} · {plan.backend} · sampler {plan.sampler} · device {plan.device}"),
@@ -82,6 +47,13 @@ def plan_view(
     if plan.notes:
         parts += [Text("\nNotes", style="bold"), *(Text(f"  - {note}") for note in plan.notes)]
     parts.append(Text(f"\nTime in all: {_total(list(costs.values()))}"))
+    if any(cost.seconds is not None and cost.share_of_alone is None for cost in costs.values()):
+        parts.append(
+            Text(
+                "  if trials at a time do not slow each other; to know: mesosweep bench "
+                f"--species {plan.species} --algorithm {plan.algorithm}"
+            )
+        )
     return tuple(parts)
 
 
@@ -114,7 +86,7 @@ def _budget_table(
     row("evaluations", [_evaluations(s) for s in stages])
     row("judging", [_share(costs[s.number]) for s in stages])
     row("corners built", [_corners(measured.get(s.number)) for s in stages])
-    row("speed of a trial", [_speed(measured.get(s.number)) for s in stages])
+    row("speed of a trial", [_speed(measured.get(s.number), costs[s.number]) for s in stages])
     row("time", [_time(costs[s.number]) for s in stages])
     return table
 
@@ -149,8 +121,13 @@ def _corners(measured: Measured | None) -> str:
     return UNMEASURED if measured is None else str(measured.corners)
 
 
-def _speed(measured: Measured | None) -> str:
-    return UNMEASURED if measured is None else f"{count(round(measured.steps_per_s))} steps/s"
+def _speed(measured: Measured | None, cost: Cost) -> str:
+    if measured is None:
+        return UNMEASURED
+    alone = f"{count(round(measured.steps_per_s))} steps/s"
+    if cost.share_of_alone in (None, 1.0):
+        return alone
+    return f"{alone} alone,\n{cost.share_of_alone:.0%} of it beside others"
 
 
 def _time(cost: Cost) -> str:
@@ -193,10 +170,12 @@ def range_of(parameter: Parameter) -> str:
 
 
 def plan_document(
-    plan: SweepPlan, measured: Mapping[int, Measured] | None = None
+    plan: SweepPlan,
+    measured: Mapping[int, Measured] | None = None,
+    sides: Mapping[int, Sequence[SideBySide]] | None = None,
 ) -> dict[str, Any]:
-    """Return the plan as one JSON document."""
-    measured = measured or {}
+    """Return the plan as one JSON document; see `cost_of`."""
+    measured, sides = measured or {}, sides or {}
     return {
         "version": 1,
         "species": plan.species,
@@ -209,14 +188,18 @@ def plan_document(
         "handoff": plan.handoff,
         "on_gate_fail": plan.on_gate_fail,
         "load": plain(plan.load),
-        "stages": [_stage_document(s, measured.get(s.number)) for s in plan.stages],
+        "stages": [
+            _stage_document(s, measured.get(s.number), sides.get(s.number, ())) for s in plan.stages
+        ],
         "notes": list(plan.notes),
         "origins": dict(plan.origins),
     }
 
 
-def _stage_document(stage: StagePlan, measured: Measured | None) -> dict[str, Any]:
-    cost = cost_of(stage, measured)
+def _stage_document(
+    stage: StagePlan, measured: Measured | None, sides: Sequence[SideBySide]
+) -> dict[str, Any]:
+    cost = cost_of(stage, measured, sides)
     return {
         "stage": stage.number,
         "name": stage.name,
@@ -234,6 +217,7 @@ def _stage_document(stage: StagePlan, measured: Measured | None) -> dict[str, An
         "judging_share": cost.judging_share,
         "estimated_s": cost.seconds,
         "steps_per_s": measured.steps_per_s if measured else None,
+        "share_of_alone": cost.share_of_alone,
         "corners_built": measured.corners if measured else None,
     }
 

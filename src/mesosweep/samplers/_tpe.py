@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +26,7 @@ from mesosweep.domain.space import (
     Value,
 )
 from mesosweep.domain.trial import Trial
+from mesosweep.samplers.quiet import quiet_optuna
 from mesosweep.samplers.tpe import lesson
 
 # A fixed moment: Optuna wants one for a running trial, and the answer must not depend on now.
@@ -53,7 +52,7 @@ def model(
         for name, parameter in space.items()
         if (distribution := _distribution(parameter)) is not None
     )
-    with _quiet():
+    with quiet_optuna():
         sampler = optuna.samplers.TPESampler(
             seed=seed % 2**32,
             n_startup_trials=0,
@@ -167,16 +166,3 @@ def _out(parameter: Parameter, inner: Any) -> Value:
             return min(max(float(inner), low), high)
         case Categorical():
             return str(inner)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Optuna's greetings and its notes on experimental arguments out of the terminal."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

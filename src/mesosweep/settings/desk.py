@@ -105,10 +105,7 @@ class Desk:
 
     def trackers(self) -> tuple[str, ...]:
         """Return the trackers that were asked for; raises PluginNotFound."""
-        names = self.flags.trackers
-        if not names:
-            listed = self.sources.environ.get("MESOSWEEP_TRACKERS", "")
-            names = tuple(name.strip() for name in listed.split(",") if name.strip())
+        names = self.sources.names("trackers", self.flags.trackers)
         return tuple(self._installed(TRACKERS, name) for name in names)
 
     def _installed(self, kind: Kind[Any], name: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from mesosweep.domain.curriculum import Settings, Stage
+from mesosweep.domain.curriculum import Stage
 from mesosweep.domain.errors import SettingsError, did_you_mean
 from mesosweep.domain.space import Value
 from mesosweep.domain.study import told
-from mesosweep.settings.parameters import Place, Vocabulary
+from mesosweep.settings.parameters import Place, Vocabulary, laid_over
 from mesosweep.settings.values import read
 
 
@@ -44,7 +44,11 @@ def narrow(overrides: Iterable[Override], stage: int) -> tuple[str, ...]:
     """
     mine = [o for o in overrides if o.stage in (None, stage)]
     mine.sort(key=lambda o: o.stage is not None)
-    latest = {override.place.dotted: override.text for override in mine}
+    latest: dict[str, str] = {}
+    for override in mine:
+        # Where it was said last is its place: of two keys that set the same, the later one counts.
+        latest.pop(override.place.dotted, None)
+        latest[override.place.dotted] = override.text
     return tuple(latest.values())
 
 
@@ -64,24 +68,13 @@ def overlay(stage: Stage, overrides: Iterable[Override]) -> Stage:
         elif override.place.section == "curriculum" and key.startswith("gate."):
             gate = replace(gate, **{key.removeprefix("gate."): float(value)})
         elif override.place.section == "curriculum":
-            curriculum = with_curriculum(curriculum, {key: value})
+            curriculum = laid_over(curriculum, {key: value})
         else:
-            algorithms.setdefault(override.place.section, {})[key] = value
+            table = algorithms.get(override.place.section, {})
+            algorithms[override.place.section] = laid_over(table, {key: value})
     return replace(
         stage, env=env, env_train=train, algorithms=algorithms, curriculum=curriculum, gate=gate
     )
-
-
-def with_curriculum(below: Settings, above: Settings) -> Settings:
-    """Lay curriculum settings over others: steps said above replace a fraction said below."""
-    merged = dict(below)
-    for key, value in above.items():
-        what, _, form = key.rpartition("_")
-        if form in ("timesteps", "fraction"):
-            merged.pop(f"{what}_timesteps", None)
-            merged.pop(f"{what}_fraction", None)
-        merged[key] = value
-    return merged
 
 
 def _parse(text: str, vocabulary: Vocabulary) -> Override:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mesosweep.domain.curriculum import Curriculum
 from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.score import Gate
-from mesosweep.domain.space import Assignment, Parameter, SearchSpace
+from mesosweep.domain.space import Assignment, Parameter, SearchSpace, Value
 from mesosweep.plugins import ALGORITHMS, Algorithm, Registry, Species
 from mesosweep.settings.complaints import unknown
 from mesosweep.settings.values import ValueKind, kind_of, misfit
@@ -149,10 +149,10 @@ class Vocabulary:
             taken[place.name], space[place.name] = name, parameter
             if place.name != name:
                 notes.append(f"{name} means {place.name} for {self.species.name}.")
-        for what in ("warmup", "ramp"):
-            both = [f"curriculum_{what}_{form}" for form in ("timesteps", "fraction")]
-            if all(name in space for name in both):
-                raise SettingsError(f"{where(both[1])}: sets the same as {both[0]}; remove one.")
+        for name in space:
+            other = twin(name)
+            if name.endswith("_fraction") and not name.startswith("env_") and other in space:
+                raise SettingsError(f"{where(name)}: sets the same as {other}; remove one.")
         return SearchSpace(space), tuple(notes)
 
     def rename(self, assignment: Assignment, *, where: str) -> Assignment:
@@ -194,6 +194,30 @@ class Vocabulary:
             name=name,
             known=known,
         )
+
+
+def twin(key: str) -> str | None:
+    """Return the other key that sets the same thing, of a hyperparameter or of the curriculum.
+
+    Where a schedule ends may be said as a value or as a share of its start, how long a
+    warm-up lasts in steps or as a share of the budget.
+    """
+    if key.endswith("_end_fraction"):
+        return key.removesuffix("_fraction")
+    if key.endswith("_end"):
+        return f"{key}_fraction"
+    what, _, form = key.rpartition("_")
+    other = {"timesteps": "fraction", "fraction": "timesteps"}.get(form)
+    return None if other is None else f"{what}_{other}"
+
+
+def laid_over(below: Mapping[str, Value], above: Mapping[str, Value]) -> dict[str, Value]:
+    """Lay settings of one section over others: what is said above replaces its twin below, too."""
+    merged = dict(below)
+    for key, value in above.items():
+        merged.pop(twin(key) or "", None)
+        merged[key] = value
+    return merged
 
 
 def injected_prefixes(registry: Registry) -> tuple[str, ...]:

@@ -82,7 +82,7 @@ def _plan(
     ]
     swept = {name for stage in stages for name in stage.space}
     if backend == "local":
-        stages = _one_per_core(desk, stages, cores or _cores())
+        stages = _one_per_core(desk, stages, cores or usable_cores())
     handoff = cast("CheckpointKind", ask.one_of("handoff", get_args(CheckpointKind)))
     return SweepPlan(
         species=desk.species,
@@ -153,7 +153,7 @@ def _comparables(
     return {
         "species": desk.species,
         "species_version": versions[0] if versions else "?",
-        "species_code": _code(desk.registry.get(SPECIES, desk.species)),
+        "species_code": species_code(desk.registry.get(SPECIES, desk.species)),
         "algorithm": desk.algorithm,
         "stages": lessons,
         "load": _identity(load) if load else None,
@@ -161,7 +161,7 @@ def _comparables(
     }
 
 
-def _code(species: Species) -> str:
+def species_code(species: Species) -> str:
     """Return a digest of the package that makes the animal: model, rewards, terminations."""
     folder = species.stages.partition(":")[0]
     return digest({name: hashlib.sha256(data).hexdigest() for name, data in _files(files(folder))})
@@ -191,6 +191,9 @@ def _identity(checkpoint: Checkpoint) -> str:
     path = Path(checkpoint.uri)
     if not path.is_file():
         return checkpoint.uri
+    # It names every part with its hash; that they are what it says is checked before anything runs.
+    manifest = path.with_name(f"{path.stem}.manifest.json")
+    path = manifest if manifest.is_file() else path
     return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
@@ -201,7 +204,8 @@ def _below(output_dir: str, path: str) -> str:
     return f"{output_dir.rstrip('/')}/{path}"
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -10,7 +10,7 @@ from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.plan import StagePlan
 from mesosweep.domain.space import Assignment, Categorical, SearchSpace, Value
 from mesosweep.domain.study import TrialSettings
-from mesosweep.settings.overrides import with_curriculum
+from mesosweep.settings.parameters import laid_over
 from mesosweep.settings.trial import check_batch, check_ramp, fitted, lengths_of, room_for
 
 
@@ -88,7 +88,7 @@ def check_curriculum(
                 raise SettingsError(f"{where} → {name}: is a share of the budget, from 0 to 1.")
             if key.endswith("_timesteps") and min(numbers) < 0:
                 raise SettingsError(f"{where} → {name}: must not be below 0.")
-    curriculum = with_curriculum(stage.curriculum, longest)
+    curriculum = laid_over(stage.curriculum, longest)
     swept_env = {name.removeprefix("env_"): 1.0 for name in space if name.startswith("env_")}
     training = {**stage.env, **stage.env_train, **swept_env}
     check_ramp(curriculum, training, timesteps=timesteps, where=where)

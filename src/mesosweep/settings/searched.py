@@ -19,6 +19,7 @@ from mesosweep.domain.space import (
 from mesosweep.domain.study import TrialSettings
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.overrides import narrow
+from mesosweep.settings.parameters import twin
 from mesosweep.settings.preflight import check_curriculum, check_rollouts
 from mesosweep.settings.sources import DEFAULT, FLAG
 from mesosweep.settings.sweepfile import Block
@@ -48,6 +49,7 @@ def searched(desk: Desk, number: int, *, warm_starts: bool) -> StagePlan:
         desk.notes += check_curriculum(space, stage, timesteps=settings.timesteps, where=label)
     else:
         _note_idle(desk, space, number)
+    _note_replaced(desk, space, number, warm_starts=warm_starts)
     no_default = desk.sources.truth("no_default_trial", default=False)
     return StagePlan(
         number=number,
@@ -92,10 +94,7 @@ def _without_locked(desk: Desk, space: SearchSpace, number: int) -> SearchSpace:
         place = override.place
         if override.stage not in (None, number) or place.section == "env":
             continue
-        what, _, form = place.name.rpartition("_")
-        if place.section == "curriculum" and form in ("timesteps", "fraction"):
-            locked |= {f"{what}_timesteps", f"{what}_fraction"}
-        locked.add(place.name)
+        locked |= {place.name, twin(place.name) or place.name}
     for name in space:
         if name in locked:
             desk.notes.append(f"stage{number}: {name} is not searched; --override fixes it.")
@@ -110,6 +109,24 @@ def _without_carried(desk: Desk, space: SearchSpace, number: int) -> SearchSpace
                 "the checkpoint that the stage starts from fixes it."
             )
     return space.without(desk.carried)
+
+
+def _note_replaced(desk: Desk, space: SearchSpace, number: int, *, warm_starts: bool) -> None:
+    """Say where another spelling takes the place of what the stage file says."""
+    stage = desk.vocabulary.curriculum.stage(number)
+    own, steering = stage.algorithms.get(desk.algorithm, {}), stage.curriculum
+    written: dict[str, Value] = {f"{desk.algorithm}_{key}": value for key, value in own.items()}
+    if warm_starts:  # else warm-up and ramp change nothing, however they are spelt
+        written |= {f"curriculum_{key}": value for key, value in steering.items()}
+    said = {o.place.name: "--override" for o in desk.overrides if o.stage in (None, number)}
+    said |= dict.fromkeys(space, desk.sources.origins[f"stage{number}.space"])
+    for name, origin in said.items():
+        other = twin(name)
+        if other in written:
+            desk.notes.append(
+                f"stage{number}: {name} ({origin}) takes the place of "
+                f"the stage file's {other} = {written[other]}."
+            )
 
 
 def _note_idle(desk: Desk, space: SearchSpace, number: int) -> None:

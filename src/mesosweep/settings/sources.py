@@ -66,7 +66,22 @@ class Sources:
 
     def number(self, name: str, stage: int, *, species: int | None = None, default: int) -> int:
         """Return a job setting of one stage; raises SettingsError when it is too small."""
-        value, origin = self._number(name, stage, species, default)
+        value, origin = self._said(name, stage) or (
+            (species, SPECIES) if species is not None else (default, DEFAULT)
+        )
+        return self._whole(name, stage, value, origin)
+
+    def given(self, name: str, stage: int) -> int | None:
+        """Return a job setting of one stage if anybody set it; raises as `number` does."""
+        said = self._said(name, stage)
+        return None if said is None else self._whole(name, stage, *said)
+
+    def names(self, name: str, flag: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a list of names: the flag's, else those that the environment lists with commas."""
+        listed = self.environ.get(f"MESOSWEEP_{name.upper()}", "")
+        return flag or tuple(each.strip() for each in listed.split(",") if each.strip())
+
+    def _whole(self, name: str, stage: int, value: int | str, origin: str) -> int:
         least = JOB_SETTINGS[name]
         if isinstance(value, str):
             text = value
@@ -82,9 +97,8 @@ class Sources:
             )
         return int(self._say(f"stage{stage}.{name}", value, origin))
 
-    def _number(
-        self, name: str, stage: int, species: int | None, default: int
-    ) -> tuple[int | str, str]:
+    def _said(self, name: str, stage: int) -> tuple[int | str, str] | None:
+        """Return a job setting and who said it; None when nobody did."""
         if name in _PER_STAGE:
             scoped: Mapping[int, int] = getattr(self.flags, f"{name}_stage")
             if stage in scoped:
@@ -101,7 +115,7 @@ class Sources:
         block = self.file.block(stage) if self.file else None
         if self.file and block and name in block.settings:
             return block.settings[name], f"file {self.file.source}"
-        return (species, SPECIES) if species is not None else (default, DEFAULT)
+        return None
 
     def _asked(self, name: str, default: Any) -> tuple[Any, str]:
         flag = getattr(self.flags, name)

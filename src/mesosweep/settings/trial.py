@@ -11,8 +11,8 @@ from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.score import Gate
 from mesosweep.domain.space import Value
 from mesosweep.plugins import Algorithm
-from mesosweep.settings.overrides import Override, overlay, parse_overrides, with_curriculum
-from mesosweep.settings.parameters import Place, Vocabulary
+from mesosweep.settings.overrides import Override, overlay, parse_overrides
+from mesosweep.settings.parameters import Place, Vocabulary, laid_over, twin
 from mesosweep.settings.values import fit, net_arch, read
 
 RAMPED = "forward_vel_weight"
@@ -69,21 +69,24 @@ def resolve_trial(
     algorithm = vocabulary.algorithm
     steps = timesteps or lesson.timesteps
     envs = n_envs or lesson.n_envs or DEFAULT_N_ENVS
-    hyperparameters = own_hyperparameters(algorithm, lesson)
     training = {**lesson.env, **lesson.env_train}
+    chosen: dict[str, Value] = {}
     steering: dict[str, Value] = {}
     notes = []
     given: dict[str, str] = {}
     for name, text in (injected or {}).items():
         place, value = _injected(vocabulary, name, text)
-        if place.name in given:
-            raise SettingsError(f"--{name}: sets the same as --{given[place.name]}.")
+        same = twin(place.name) if place.section != "env" else None
+        for known in (place.name, same):
+            if known in given:
+                raise SettingsError(f"--{name}: sets the same as --{given[known]}.")
         given[place.name] = name
         if place.name != name:
             notes.append(f"{name} means {place.name} for {vocabulary.species.name}.")
-        target = {"env": training, "curriculum": steering}.get(place.section, hyperparameters)
+        target = {"env": training, "curriculum": steering}.get(place.section, chosen)
         target[place.key] = value
-    curriculum, said = fitted(with_curriculum(lesson.curriculum, steering), steps)
+    hyperparameters = laid_over(own_hyperparameters(algorithm, lesson), chosen)
+    curriculum, said = fitted(laid_over(lesson.curriculum, steering), steps)
     check_batch(hyperparameters, n_envs=envs, timesteps=steps, where=f"stage{stage}")
     check_ramp(curriculum, training, timesteps=steps, where=f"stage{stage} → curriculum")
     return TrialPlan(
@@ -131,7 +134,8 @@ def own_hyperparameters(algorithm: Algorithm, stage: Stage) -> dict[str, Value]:
     """
     typed: dict[str, Value] = {}
     table = stage.algorithms.get(algorithm.name, {})
-    for name, value in {**algorithm.defaults, **table}.items():
+    untyped: Mapping[str, Any] = laid_over(algorithm.defaults, table)
+    for name, value in untyped.items():
         if value is None:
             continue
         try:

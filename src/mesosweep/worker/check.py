@@ -6,24 +6,19 @@ Runs in a process of its own, because it needs all that training needs:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
-import platform
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from mesosweep import __version__
 from mesosweep.domain.errors import MesosweepError, SettingsError, StoreError
 from mesosweep.domain.plan import SweepPlan
+from mesosweep.worker import cache
 
-_MATTERS = ("torch", "stable-baselines3", "mujoco", "gymnasium")
 _PATIENCE_S = 600
 
 
@@ -56,8 +51,8 @@ def checked(plan: SweepPlan) -> tuple[StageCheck, ...]:
         CheckFailed: anything else; the message is the last line of the process.
     """
     place = _cache(plan)
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return _read(json.loads(place.read_text(encoding="utf-8")))
+    with suppress(TypeError, KeyError):
+        return _read(cache.read(place))
     done = subprocess.run(
         [sys.executable, "-m", "mesosweep.worker.checking"],
         input=pickle.dumps(plan),
@@ -71,13 +66,13 @@ def checked(plan: SweepPlan) -> tuple[StageCheck, ...]:
         told = json.loads(done.stdout)
     except ValueError:
         raise CheckFailed(
-            f"The corners of the search space cannot be checked: {_last_line(done.stderr)}",
+            f"The corners of the search space cannot be checked: {last_line(done.stderr)}",
             hint="--no-check goes on without; a trial's worker.log will then tell more.",
         ) from None
     if "error" in told:
-        raise _known_error(told["error"])
+        raise known_error(told["error"])
     found = _read(told)
-    _keep(place, told)
+    cache.keep(place, told)
     return found
 
 
@@ -85,7 +80,8 @@ def _read(told: dict[str, list[dict[str, float]]]) -> tuple[StageCheck, ...]:
     return tuple(StageCheck(**stage) for stage in told["stages"])  # type: ignore[arg-type]  # JSON
 
 
-def _known_error(told: dict[str, str | int | None]) -> MesosweepError:
+def known_error(told: dict[str, str | int | None]) -> MesosweepError:
+    """Return the error that a process told in JSON."""
     kinds: dict[object, type[MesosweepError]] = {
         SettingsError.exit_code: SettingsError,
         StoreError.exit_code: StoreError,
@@ -97,39 +93,15 @@ def _known_error(told: dict[str, str | int | None]) -> MesosweepError:
 
 def _cache(plan: SweepPlan) -> Path:
     """Return where the answer about this plan on this machine is kept."""
-    about = {
-        "plan": plan.comparables,
-        "stages": [
-            [repr(stage.space), dict(stage.default or {}), [dict(e) for e in stage.enqueued]]
-            for stage in plan.stages
-        ],
-        "machine": [platform.node(), platform.processor(), os.cpu_count()],
-        "packages": {name: _version(name) for name in _MATTERS},
-        "mesosweep": __version__,
-    }
-    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(home) / "mesosweep" / f"check-{digest}.json"
+    stages = [
+        [repr(stage.space), dict(stage.default or {}), [dict(e) for e in stage.enqueued]]
+        for stage in plan.stages
+    ]
+    return cache.place_of("check", {"plan": plan.comparables, "stages": stages})
 
 
-def _keep(place: Path, told: object) -> None:
-    # A cache that cannot be written costs seconds, not results.
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(told, file)
-        Path(aside).replace(place)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _last_line(text: bytes) -> str:
+def last_line(text: bytes) -> str:
+    """Return the last line that a process wrote before it ended."""
     lines = [line for line in text.decode(errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else "the process ended without a word"
 

@@ -107,12 +107,11 @@ class Checker:
             save_freq=steps + 1,
         )
         probe = _Probe()
-        began = time.perf_counter()
         try:
             steps = made.learner.train(lesson, made.ground, probe)
         except Interrupted:
-            return probe.step / (time.perf_counter() - began)
-        elapsed_s = time.perf_counter() - began
+            return probe.step / probe.elapsed_s
+        elapsed_s = probe.elapsed_s
         if self._plan.load is None:
             left = self._folder / f"stage{stage.number}.zip"
             made.learner.save_final(left)
@@ -149,7 +148,13 @@ class _Probe:
 
     def __init__(self) -> None:
         self.step = 0
-        self._ends: float | None = None
+        self._made = time.perf_counter()
+        self._began: float | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the first step; what was built before is no part of the speed."""
+        return time.perf_counter() - (self._began or self._made)
 
     def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
         del policy
@@ -168,9 +173,9 @@ class _Probe:
         self.step = max(step, self.step)
 
     def should_stop(self) -> bool:
-        if self._ends is None:
-            self._ends = time.perf_counter() + _PROBE_S
-        return time.perf_counter() > self._ends
+        if self._began is None:
+            self._began = time.perf_counter()
+        return self.elapsed_s > _PROBE_S
 
 
 def main() -> None:

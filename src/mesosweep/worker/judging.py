@@ -19,15 +19,17 @@ from mesosweep.records.metrics import add_verified
 from mesosweep.records.verified import Hearing, read_verified, write_verified
 from mesosweep.worker.prepare import prepare
 from mesosweep.worker.request import parse_request
+from mesosweep.worker.stopping import interruptible
 
 
-def main(argv: Sequence[str], stop: Callable[[], bool]) -> int:  # noqa: ARG001  # a hearing is short
+def main(argv: Sequence[str], stop: Callable[[], bool]) -> int:
     """Hold the hearing that `argv` (one JSON object) describes; returns an exit code.
 
-    The scores are left beside the winner, and its own in its `metrics.json`.
+    The scores are left beside the winner, and its own in its `metrics.json`. A hearing
+    that is broken off leaves nothing: it is held again from its beginning.
     """
     try:
-        hold(Hearing(**json.loads(argv[0])))
+        hold(Hearing(**json.loads(argv[0])), stop=stop)
     except MesosweepError as error:
         if error.hint:
             print(error.hint, file=sys.stderr)
@@ -36,7 +38,7 @@ def main(argv: Sequence[str], stop: Callable[[], bool]) -> int:  # noqa: ARG001 
     return 0
 
 
-def hold(hearing: Hearing) -> Verified:
+def hold(hearing: Hearing, *, stop: Callable[[], bool] = lambda: False) -> Verified:
     """Score the winner and its rivals on the test block, all on the same episodes.
 
     What was once scored is not scored again: the block is fresh only once.
@@ -44,6 +46,7 @@ def hold(hearing: Hearing) -> Verified:
     Raises:
         CheckpointDamaged: a bundle is not whole.
         StoreError: the winner's folder cannot be written.
+        Interrupted: `stop` said so; nothing was written.
     """
     registry = Registry()
     request = parse_request(
@@ -63,7 +66,7 @@ def hold(hearing: Hearing) -> Verified:
             return learner.load(open_bundle(Path(uri)).policy, ground, trust=lesson.trust)
 
         def score(policy: Policy) -> Score:
-            return Score.of(ground.play(policy, seeds))
+            return Score.of(ground.play(interruptible(policy, stop), seeds))
 
         verified = Verified(
             winner=score(kept(hearing.winner)),

@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mesosweep.domain.score import Score
+from mesosweep.domain.score import Episode, Score
 from mesosweep.domain.trial import Evaluation, Progress
 from mesosweep.ports import Ground, Policy
 from mesosweep.records.bundle import publish_bundle
+from mesosweep.records.files import write_json
 from mesosweep.records.layout import TrialFolder
-from mesosweep.records.periodic import publish_periodic
+from mesosweep.records.periodic import PeriodicCheckpoint, publish_periodic
 from mesosweep.records.progress import ProgressWriter
 from mesosweep.records.scores import evaluation_from, evaluation_to
+from mesosweep.worker.stopping import interruptible
 
+_TRAINED = "trained.json"
 _LEAST_PAUSE_S = 0.02
 _LINES_PER_TENFOLD = 500
 """Progress lines grow rarer with time, so that a trial of days writes thousands, not millions."""
@@ -77,7 +80,7 @@ class TrialObserver:
         self._before_s = float(meta.get("spent_s") or 0.0)
 
     def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
-        score = Score.of(self._ground.play(policy, self._seeds))
+        score = Score.of(self.play(policy, self._seeds))
         evaluation = Evaluation(step, score)
         self.step, self.last = step, evaluation
         if score.is_finite and (
@@ -90,6 +93,10 @@ class TrialObserver:
         self._track(evaluation)
         return evaluation
 
+    def play(self, policy: Policy, seeds: Sequence[int]) -> tuple[Episode, ...]:
+        """Play episodes on the reference env; raises Interrupted once somebody asks to stop."""
+        return self._ground.play(interruptible(policy, self.should_stop), seeds)
+
     def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
         score = self.last.score.mean_reward if self.last is not None else None
         publish_bundle(
@@ -97,16 +104,20 @@ class TrialObserver:
         )
 
     def checkpoint(self, save: Callable[[Path], None], *, step: int) -> None:
-        publish_periodic(
-            self._folder.checkpoints,
-            save,
-            step=step,
-            meta={
-                "best": evaluation_to(self.best),
-                "last": evaluation_to(self.last),
-                "spent_s": self.spent_s,
-            },
-        )
+        meta = {
+            "best": evaluation_to(self.best),
+            "last": evaluation_to(self.last),
+            "spent_s": self.spent_s,
+        }
+        publish_periodic(self._folder.checkpoints, save, step=step, meta=meta)
+
+    def trained(self, steps: int) -> None:
+        """Keep that training has ended: only the panel is still to come, whatever happens now."""
+
+        def save(folder: Path) -> None:
+            write_json(folder / _TRAINED, {"steps": steps})
+
+        self.checkpoint(save, step=steps)
 
     def stepped(self, step: int, values: Mapping[str, float]) -> None:
         self.step = step
@@ -123,3 +134,8 @@ class TrialObserver:
         elapsed_s = time.monotonic() - began_s
         pace = (self.step - began_step) / elapsed_s if elapsed_s > 0 else None
         self._progress.tell(Progress(self.step, pace, self.last), values)
+
+
+def has_trained(checkpoint: PeriodicCheckpoint) -> bool:
+    """Whether a checkpoint says that nothing is left to train."""
+    return (checkpoint.folder / _TRAINED).exists()

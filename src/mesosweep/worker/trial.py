@@ -28,7 +28,7 @@ from mesosweep.records.periodic import (
 )
 from mesosweep.records.progress import ProgressWriter, forget_after
 from mesosweep.records.stage_config import StageConfig, write_stage_config
-from mesosweep.worker.observer import TrialObserver
+from mesosweep.worker.observer import TrialObserver, has_trained
 from mesosweep.worker.prepare import Prepared, prepare
 from mesosweep.worker.request import TrialRequest
 from mesosweep.worker.tracking import tracking
@@ -46,7 +46,7 @@ def run_trial(
 
     A trial that has ended is not run again; one that was interrupted goes on from
     its last whole checkpoint. When `stop` says so it writes a checkpoint and comes
-    back `running`. What goes wrong while training is recorded, not raised.
+    back `running`, in the middle of an evaluation or of the panel too. What goes wrong while training is recorded, not raised.
 
     Raises:
         UsageError: the request cannot be met; nothing was written.
@@ -85,7 +85,7 @@ class _Attempt:
                 observer.go_on(kept.step, kept.meta)
             observer.begin()
             try:
-                trial = self._finished(observer, resume=kept.folder if kept else None)
+                trial = self._finished(observer, kept)
             except Interrupted:
                 return self._trial("running", observer)
             except StoreError:
@@ -103,19 +103,28 @@ class _Attempt:
         drop_periodic(self.folder.checkpoints)
         return trial
 
-    def _finished(self, observer: TrialObserver, *, resume: Path | None) -> Trial:
+    def _finished(self, observer: TrialObserver, kept: PeriodicCheckpoint | None) -> Trial:
         """Train to the end, publish, and face the panel."""
-        learner, ground = self.prepared.learner, self.prepared.ground
-        lesson = replace(self.prepared.lesson, resume=resume)
-        steps = learner.train(lesson, ground, observer)
-        final = self.folder.final(self.request.stage)
-        publish_bundle(final, learner.save_final, step=steps, meta=self._meta())
+        if kept is not None and has_trained(kept):
+            steps = kept.step
+        else:
+            steps = self._train(observer, resume=kept.folder if kept else None)
         if observer.best is None:
             raise FloatingPointError("no evaluation had a finite mean reward")
+        learner, ground, trust = self.prepared.learner, self.prepared.ground, self.request.trust
         # Read back from the disk: what is judged is what is handed on.
-        best = learner.load(open_bundle(self.folder.best).policy, ground, trust=lesson.trust)
-        panel = Score.of(ground.play(best, self._seeds("panel", self.request.panel_episodes)))
+        best = learner.load(open_bundle(self.folder.best).policy, ground, trust=trust)
+        panel = Score.of(observer.play(best, self._seeds("panel", self.request.panel_episodes)))
         return self._trial("finished", observer, steps=steps, panel=panel)
+
+    def _train(self, observer: TrialObserver, *, resume: Path | None) -> int:
+        learner = self.prepared.learner
+        lesson = replace(self.prepared.lesson, resume=resume)
+        steps = learner.train(lesson, self.prepared.ground, observer)
+        final = self.folder.final(self.request.stage)
+        publish_bundle(final, learner.save_final, step=steps, meta=self._meta())
+        observer.trained(steps)
+        return steps
 
     def _kept(self) -> PeriodicCheckpoint | None:
         """Put in order what a lost worker left, and return the checkpoint to go on from."""

@@ -7,7 +7,7 @@ import sys
 
 from mesosweep import __version__
 
-_TOLD = ("torch", "stable_baselines3", "gymnasium", "mujoco", "numpy")
+_TOLD = ("torch", "stable_baselines3", "sb3_contrib", "gymnasium", "mujoco", "numpy")
 
 
 def versions() -> dict[str, str]:
