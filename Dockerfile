@@ -9,7 +9,7 @@
 FROM python:3.12-slim
 
 ARG TORCH_INDEX=""
-ARG SPECIES="./plugins/mesosweep-velociraptor"
+ARG SPECIES="./plugins/mesosweep-velociraptor ./plugins/mesosweep-trex ./plugins/mesosweep-brachiosaurus"
 
 # Headless OpenGL by OSMesa: rendering needs no GPU and no display.
 # hadolint ignore=DL3008

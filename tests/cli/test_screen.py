@@ -55,7 +55,7 @@ def test_a_terminal_sees_the_table_move(here: Path, ci: str, *, painted: bool) -
         env=environment,
         dimensions=(24, 80),
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
     )
     child.expect(pexpect.EOF)
     child.close()
