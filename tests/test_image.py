@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -41,8 +42,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         match keyword:
             case "ARG" | "ENV":
                 # MUJOCO_GL names a library that only the image is sure to have.
-                pairs = [pair.split("=", 1) for pair in rest.split()]
-                environment |= {k: v.strip('"') for k, v in pairs if k != "MUJOCO_GL"}
+                pairs = [pair.split("=", 1) for pair in shlex.split(rest)]
+                environment |= {k: v for k, v in pairs if k != "MUJOCO_GL"}
             case "COPY":
                 *sources, target = rest.split()
                 for source in sources:
