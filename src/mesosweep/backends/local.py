@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mesosweep.plugins import Registry
-from mesosweep.ports import Sampler
 
 if TYPE_CHECKING:
     from mesosweep.engine.sampled import SampledBackend
+    from mesosweep.ports import Sampler
 
 
 def open_backend(*, sampler: Sampler, registry: Registry | None = None) -> SampledBackend:
