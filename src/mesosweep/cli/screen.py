@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Protocol
 
-from mesosweep.domain.events import Event
-from mesosweep.report.picture import Picture
-
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from mesosweep.domain.events import Event
+    from mesosweep.report.picture import Picture
 
 
 class Follower(Protocol):

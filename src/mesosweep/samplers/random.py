@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import count as from_zero
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from mesosweep.domain.space import Assignment, SearchSpace
-from mesosweep.domain.trial import Trial
+
+if TYPE_CHECKING:
+    from mesosweep.domain.trial import Trial
 
 GIVEN = frozenset(("default", "enqueued"))
 """Origins of trials that no sampler chose."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mesosweep.domain.space import Assignment, SearchSpace
-from mesosweep.domain.trial import Trial
 from mesosweep.samplers.random import chosen, quasi_random
+
+if TYPE_CHECKING:
+    from mesosweep.domain.trial import Trial
 
 
 class TPESampler:
