@@ -24,14 +24,13 @@ def foot(name: str, offset: float = 0.0) -> Foot:
     return Foot(name, loads=loads, sole=name, rest_m=0.02, geoms=(name,), offset=offset)
 
 
-BIPED = Feet((foot("left"), foot("right", 0.5)), stance_n=5.0, swing_m=0.1)
+BIPED = Feet((foot("left"), foot("right", 0.5)), stance_n=5.0)
 WALK = Feet(
     (
         *(foot("hind_left"), foot("front_left", 0.25)),
         *(foot("hind_right", 0.5), foot("front_right", 0.75)),
     ),
     stance_n=5.0,
-    swing_m=0.1,
 )
 
 
@@ -52,11 +51,13 @@ def test_opposite_feet_are_those_of_the_other_side() -> None:
     assert WALK.opposite == (2, 3, 0, 1)
 
 
-def clocked(feet: Feet, step: int, *, duty: float = 0.5, hz: float = 2.5, **others: Any) -> Batch:
+def clocked(
+    feet: Feet, step: int, *, duty: float = 0.5, hz: float = 2.5, lift: float = 0.1, **others: Any
+) -> Batch:
     batch = made_up(
         dt=DT,
         steps=[step],
-        settings={"gait_hz": hz, "gait_duty": duty},
+        settings={"gait_hz": hz, "gait_duty": duty, "gait_lift_m": lift},
         memory={name: np.zeros((1, width)) for name, width in feet.memory.items()},
         **others,
     )
@@ -104,16 +105,17 @@ def test_only_feet_that_are_to_swing_are_paid_for_height() -> None:
 
     assert BIPED.clearance(clocked(BIPED, 3, sensors=heights)) == pytest.approx([0.5])
     assert BIPED.clearance(clocked(BIPED, 13, sensors=heights)) == pytest.approx([1.0])
+    assert BIPED.clearance(clocked(BIPED, 3, lift=0.2, sensors=heights)) == pytest.approx([0.25])
 
 
 def test_the_mirror_image_hears_the_clock_half_a_stride_ahead() -> None:
     assert BIPED.half_stride == WALK.half_stride == 0.5
-    together = Feet((foot("left"), foot("right")), stance_n=5.0, swing_m=0.1)
+    together = Feet((foot("left"), foot("right")), stance_n=5.0)
     assert together.half_stride == 0.0
 
 
 def test_a_gait_without_a_mirror_image_is_refused() -> None:
-    limping = Feet((foot("left"), foot("right", 0.3)), stance_n=5.0, swing_m=0.1)
+    limping = Feet((foot("left"), foot("right", 0.3)), stance_n=5.0)
 
     with pytest.raises(PluginError, match=r"half a stride.*\[0.0, 0.3\]"):
         _ = limping.half_stride

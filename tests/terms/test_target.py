@@ -34,8 +34,14 @@ def hunting(
     return made_up(qpos=[HOME], qvel=np.zeros((1, 6)), mocap_pos=[[prey]], **{**given, **more})
 
 
-def a_hunt(**more: Any) -> Batch:
-    settings = {"task": True, "hunt": True, "target_radius_m": 0.15, "goal_reach_m": 0.0}
+def a_hunt(*, gives_up: bool = True, **more: Any) -> Batch:
+    settings = {
+        "task": True,
+        "hunt": True,
+        "hunt_gives_up": gives_up,
+        "target_radius_m": 0.15,
+        "goal_reach_m": 0.0,
+    }
     return hunting(settings=settings, **more)
 
 
@@ -80,6 +86,14 @@ def test_prey_that_was_passed_is_a_miss_in_a_hunt_alone() -> None:
     assert CLAWS.miss(a_hunt(**behind)).tolist() == [1.0]
     assert CLAWS.wanted(a_hunt(**behind)).tolist() == [True]
     assert CLAWS.miss(hunting(**behind)).tolist() == [0.0]
+
+
+def test_a_hunt_that_does_not_give_up_goes_back_for_what_it_passed() -> None:
+    behind = a_hunt(gives_up=False, prey=(-1.0, 0.0, 0.3), claw=(1.0, 0.0, 0.3))
+
+    assert CLAWS.miss(behind).tolist() == [0.0]
+    assert CLAWS.wanted(behind).tolist() == [False]
+    assert CLAWS.wanted(a_hunt(gives_up=False)).tolist() == [True], "struck: the next one"
 
 
 def test_prey_that_is_hit_while_passed_is_no_miss() -> None:

@@ -49,8 +49,6 @@ class Feet:
     each: tuple[Foot, ...]
     stance_n: float
     """Newtons on a foot, averaged over a control step, from which it counts as standing."""
-    swing_m: float
-    """Height of a swinging foot at which `clearance` pays in full."""
     starts: tuple[float, ...] = (0.0, 0.5)
     """Where in a stride the clock may stand when an episode begins."""
 
@@ -119,7 +117,7 @@ class Feet:
 
     def clearance(self, batch: Batch) -> Array:
         """Return how high the feet are lifted that the clock has swing, each 0 to 1: the sum, (n,)."""
-        lifted = np.minimum(np.maximum(self.height(batch) / self.swing_m, 0.0), 1.0)
+        lifted = np.minimum(np.maximum(self.height(batch) / batch.settings["gait_lift_m"], 0.0), 1.0)
         swings = self.phase(batch) >= batch.settings["gait_duty"]
         found: Array = np.vecdot(lifted, swings.astype(np.float64))
         return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 _TASK: dict[str, str] = {
     "task": "whether this stage asks for the task; doing it ends the episode in success",
-    "hunt": "whether the task goes on instead, for training: done or missed, a new target appears",
+    "hunt": "whether the task goes on instead, for training: once done, a new target appears",
+    "hunt_gives_up": "whether a hunt gives up a target that was passed, and a new one appears",
     "horizon_s": "length of a full episode, s",
     "start_noise_rad": "uniform noise of the joints' angles at the start, ± rad",
     "start_noise_rad_s": "uniform noise of the joints' speeds at the start, ± rad/s",
@@ -35,6 +36,7 @@ _SHAPE: dict[str, str] = {
     "forward_vel_max": "speed towards the goal from which forward_vel_weight pays in full, m/s",
     "gait_hz": "strides per second of the clock that the animal hears, Hz",
     "gait_duty": "share of a stride that each foot is asked to stand, 0 to 1",
+    "gait_lift_m": "height of a swinging foot from which clearance_weight pays in full, m",
 }
 
 _WEIGHTS: dict[str, str] = {

@@ -59,14 +59,16 @@ class Target:
 
     @once_each
     def missed(self, batch: Batch) -> Mask:
-        """Return whether a target of a hunt lies behind, and was not hit, (n,)."""
+        """Return whether a target of a hunt was passed, not hit, and is given up, (n,)."""
+        if not (batch.settings["hunt"] and batch.settings["hunt_gives_up"]):
+            return np.zeros(batch.n, np.bool_)
         return goal.passed(batch) & ~self.hit(batch)
 
     @once_each
     def wanted(self, batch: Batch) -> Mask:
         """Return the lanes that are to get a new goal: of a hunt, or of a walk through goals, (n,)."""
         if batch.settings["hunt"]:
-            return self.hit(batch) | goal.passed(batch)
+            return self.hit(batch) | self.missed(batch)
         if batch.settings["goal_reach_m"] > 0:
             return goal.reached(batch) | goal.passed(batch)
         return np.zeros(batch.n, np.bool_)
@@ -96,8 +98,6 @@ class Target:
 
     def miss(self, batch: Batch) -> Array:
         """Return 1 for a target of a hunt that was passed and not hit, else 0, (n,)."""
-        if not batch.settings["hunt"]:
-            return np.zeros(batch.n)
         return (self.missed(batch) & ~batch.failed).astype(np.float64)
 
     def approach(self, batch: Batch) -> Array:

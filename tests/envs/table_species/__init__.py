@@ -26,7 +26,6 @@ TABLE = terms.Walker(
             for leg in LEGS
         ),
         stance_n=5.0,
-        swing_m=0.05,
     ),
     target=terms.Target(tips=("nose",), sight_m=1.0, clear_of=(0.45, 0.0, 0.48), clear_m=0.5),
     mass_kg=8.5,
@@ -39,6 +38,7 @@ BODY = TABLE.body(model="table_species:table.xml", frame_skip=4)
 SETTINGS: dict[str, Any] = {
     "task": False,
     "hunt": False,
+    "hunt_gives_up": True,
     "horizon_s": 4.0,
     "start_noise_rad": 0.05,
     "start_noise_rad_s": 0.2,
@@ -61,5 +61,6 @@ SETTINGS: dict[str, Any] = {
     "forward_vel_max": 1.0,
     "gait_hz": 2.0,
     "gait_duty": 0.6,
+    "gait_lift_m": 0.05,
     **dict.fromkeys(BODY.rewards, 0.5),
 }

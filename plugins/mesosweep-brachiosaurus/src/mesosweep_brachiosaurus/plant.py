@@ -44,5 +44,4 @@ FEET = terms.Feet(
         for leg in LEGS
     ),
     stance_n=25.0,
-    swing_m=0.1,
 )

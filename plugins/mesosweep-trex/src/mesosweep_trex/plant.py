@@ -39,9 +39,7 @@ def _foot(side: str, *, offset: float) -> terms.Foot:
     )
 
 
-FEET = terms.Feet(
-    (_foot("left", offset=0.0), _foot("right", offset=0.5)), stance_n=30.0, swing_m=0.12
-)
+FEET = terms.Feet((_foot("left", offset=0.0), _foot("right", offset=0.5)), stance_n=30.0)
 
 JAWS = terms.Target(tips=("mouth",), touches=("bite",), sight_m=3.0)
 """A bite: snout or jaw touch the prey while the front of the mouth is at it."""

@@ -38,9 +38,7 @@ def _foot(side: str, *, offset: float) -> terms.Foot:
 RAPTOR = terms.Walker(
     hinges=HINGES,
     servos=SERVOS,
-    feet=terms.Feet(
-        (_foot("left", offset=0.0), _foot("right", offset=0.5)), stance_n=5.0, swing_m=0.08
-    ),
+    feet=terms.Feet((_foot("left", offset=0.0), _foot("right", offset=0.5)), stance_n=5.0),
     target=terms.Target(tips=tuple(f"{side}_claw_tip" for side in SIDES), sight_m=2.0),
     mass_kg=13.31,
     task="strike",
