@@ -126,11 +126,12 @@ def test_a_worker_that_cannot_even_begin_says_why(runner: LocalRunner, study: St
     assert trial.reason.startswith("ended with exit code 2: --count_gian: unknown parameter")
 
 
-def test_what_a_trial_printed_is_kept(runner: LocalRunner, study: Study) -> None:
+def test_what_a_trial_printed_or_logged_is_kept(runner: LocalRunner, study: Study) -> None:
     run(runner, study, {"count_gain": 0.7, "count_fault": "fail"})
 
     log = (Path(study.folder) / "1" / "worker.log").read_text()
     assert "CLOUD_ML_TRIAL_ID=1 mesosweep trial --species=counting" in log
+    assert "mesosweep.testing.counting: misbehaves: fail" in log
     assert "Traceback" in log
 
 

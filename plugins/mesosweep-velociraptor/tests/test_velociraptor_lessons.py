@@ -104,7 +104,7 @@ def test_the_claws_see_where_the_prey_is() -> None:
 @pytest.mark.parametrize("name", sorted(BODY.rewards))
 def test_every_weight_changes_the_reward(name: str) -> None:
     weights = {**dict.fromkeys(BODY.rewards, 0.0), name: 1.0}
-    settings = {**training(SPECIES, 3), **weights, "goal_reach_m": 0.5}
+    settings = {**training(SPECIES, 3), **weights, "goal_reach_m": 0.5, "hunt_gives_up": True}
     lanes = Lanes(BODY, settings, 8)
     for lane in range(8):
         lanes.seed(lane, lane)

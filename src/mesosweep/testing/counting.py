@@ -8,6 +8,7 @@ entry points are in `tests/plugins/mesosweep-counting`, to be put on the path.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import signal
@@ -20,6 +21,8 @@ from mesosweep.domain.errors import CheckpointDamaged, Interrupted, SettingsErro
 from mesosweep.domain.space import Double, SearchSpace
 from mesosweep.plugins import Algorithm, Species
 from mesosweep.ports import Array, Ground, Lesson, Observer, Policy
+
+_log = logging.getLogger(__name__)
 
 SPECIES = Species(
     name="counting",
@@ -175,6 +178,7 @@ def _next(step: int, every: int) -> int:
 
 
 def _misbehave(fault: str) -> None:
+    _log.info("misbehaves: %s", fault)
     match fault:
         case "fail":
             raise RuntimeError("told to fail half-way")
