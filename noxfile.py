@@ -137,3 +137,18 @@ def bench(session: nox.Session) -> None:
     """Measure what a sweep costs beside its training."""
     install(session)
     session.run("python", "benchmarks/overhead.py", *session.posargs, env=THREADS)
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Race whole sweeps against other tools, each in an environment of its own; takes an hour."""
+    install(session)
+    venvs = str(Path(session.create_tmp()) / "peers")
+    session.run("python", "benchmarks/peers.py", "--venvs", venvs, *session.posargs, env=THREADS)
+
+
+@nox.session
+def curriculum(session: nox.Session) -> None:
+    """Train a species through all its stages from several seeds: `nox -s curriculum -- trex`."""
+    install(session)
+    session.run("python", "benchmarks/curriculum.py", *session.posargs, env=THREADS)
