@@ -13,7 +13,9 @@ from mesosweep.domain.space import parameter_of
 from mesosweep.plugins import Registry
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.plan import plan_sweep
-from mesosweep_brachiosaurus.measure import stage
+from mesosweep.settings.stages import load_curriculum
+from mesosweep.testing.baselines import training
+from mesosweep_brachiosaurus import SPECIES
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 ALGORITHMS = ("ppo", "sac")
@@ -22,12 +24,12 @@ ALGORITHMS = ("ppo", "sac")
 def known_good(number: int, name: str) -> Any:
     """Return what a stage file says that a trial trains with."""
     section, _, key = name.partition("_")
-    table = stage(number)
     if section == "env":
-        return table["env"]["train"].get(key, table["env"][key])
-    value = table[section][key]
-    if key == "net_arch":
-        return next(preset for preset, sizes in NET_ARCH.items() if list(sizes) == value)
+        return training(SPECIES, number)[key]
+    value = load_curriculum(SPECIES).stage(number).algorithms[section][key]
+    if key == "net_arch":  # sizes are told as text
+        sizes = json.loads(str(value))
+        return next(preset for preset, known in NET_ARCH.items() if list(known) == sizes)
     return value
 
 
