@@ -11,7 +11,8 @@ import pytest
 from hopper_species.plant import BODY, SETTINGS
 
 from mesosweep.domain.errors import PluginError, SettingsError
-from mesosweep.envs.batch import DIVERGED, Lanes, Stepped
+from mesosweep.envs.batch import Lanes, Stepped
+from mesosweep.envs.judge import DIVERGED
 from mesosweep.envs.model import load_model
 from mesosweep.ports import Batch, Body, Metric
 
@@ -216,6 +217,27 @@ def test_metrics_are_summed_up_as_they_declare() -> None:
         "max": 4.0,
         "per_horizon": 0.1,
     }
+
+
+def test_what_only_the_last_step_decides_is_measured_at_no_other() -> None:
+    asked: list[int] = []
+
+    def value(batch: Batch) -> Any:
+        asked.append(int(batch.steps[0]))
+        return np.asarray(batch.steps, float)
+
+    body = replace(
+        BODY,
+        metrics={"last": Metric("count", "steps", value, "last")},
+        terminations={"end": lambda b: b.steps >= 3},
+    )
+    lanes = begun(1, body=body)
+
+    for _ in range(3):
+        stepped = lanes.step(np.zeros((1, 3)))
+
+    assert stepped.episodes[0].metrics == {"last": 3.0}
+    assert asked == [3]
 
 
 def test_a_maximum_may_be_negative() -> None:

@@ -131,6 +131,20 @@ def test_a_policy_is_always_asked_in_blocks_of_one_height() -> None:
     assert heights == [32, 32, 32]
 
 
+@pytest.mark.parametrize("n", [1, 2, 32, 33])
+def test_a_block_lies_alike_in_memory_however_few_are_left(n: int) -> None:
+    """A matrix product rounds differently for rows that lie column by column."""
+    laid: list[bool] = []
+
+    def policy(rows: Array) -> Array:
+        laid.append(rows.flags.c_contiguous)
+        return rows
+
+    in_equal_blocks(policy, np.zeros((n, 14), np.float32))
+
+    assert all(laid)
+
+
 # ── baselines ────────────────────────────────────────────────────────────────
 
 

@@ -81,7 +81,7 @@ def test_who_falls_is_paid_for_no_hit() -> None:
 
 
 def test_prey_that_was_passed_is_a_miss_in_a_hunt_alone() -> None:
-    behind = {"prey": (-1.0, 0.0, 0.3), "claw": (1.0, 0.0, 0.3)}
+    behind: dict[str, Any] = {"prey": (-1.0, 0.0, 0.3), "claw": (1.0, 0.0, 0.3)}
 
     assert CLAWS.miss(a_hunt(**behind)).tolist() == [1.0]
     assert CLAWS.wanted(a_hunt(**behind)).tolist() == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ class _Finite(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         obs, rewards, dones, infos = self.venv.step_wait()
         for what, numbers in (("a reward", rewards), ("an observation", np.asarray(obs))):
+            # One pass; numbers whose squares are too large to add up are looked at below.
+            if math.isfinite(np.vdot(numbers, numbers)):
+                continue
             if not np.isfinite(numbers).all():
                 finite = np.isfinite(numbers).reshape(self.num_envs, -1).all(axis=1)
                 raise FloatingPointError(
@@ -170,9 +174,11 @@ class Lens:
 
     def __call__(self, observations: Array) -> Array:
         """Normalise raw observations, (n, obs_dim), exactly as training does."""
-        seen = (observations - self.mean) / np.sqrt(self.var + self.epsilon)
-        view: Array = np.clip(seen, -self.clip, self.clip).astype(np.float32)
-        return view
+        seen = observations - self.mean
+        seen /= np.sqrt(self.var + self.epsilon)
+        np.maximum(seen, -self.clip, out=seen)
+        np.minimum(seen, self.clip, out=seen)
+        return seen.astype(np.float32)
 
     def arrays(self) -> dict[str, Array]:
         return {

@@ -6,28 +6,25 @@ A lane's trajectory depends on its own start, actions and random numbers alone.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from mesosweep.domain.score import Episode
 from mesosweep.envs import frozen, rules
+from mesosweep.envs.judge import Judge
 from mesosweep.envs.model import load_model
+from mesosweep.envs.numbers import surely_finite
 from mesosweep.envs.physics import Physics
 from mesosweep.envs.reward import Reward
 from mesosweep.envs.sensors import Sensors
 from mesosweep.envs.tally import Tally
 from mesosweep.ports import Array, Body, Mask, Metric
 
-DIVERGED = "physics_divergence"
 
-
-@dataclass(frozen=True, slots=True)
-class Stepped:
+class Stepped(NamedTuple):
     """What one control step brought, lane by lane."""
 
     reward: Array
@@ -142,12 +139,11 @@ class Lanes:
 
         Raises FloatingPointError when an observation is not a number.
         """
-        seen = np.array(self.body.observe(self), np.float32)
-        np.maximum(seen, self._low, out=seen)
+        seen = np.maximum(np.asarray(self.body.observe(self), np.float32), self._low)
         np.minimum(seen, self._high, out=seen)
-        if math.isnan(seen.sum()):  # within finite bounds, so of no number but nan
-            column = int(np.flatnonzero(np.isnan(seen).any(axis=0))[0])
-            raise FloatingPointError(f"observation '{self.body.observation_names[column]}' is nan")
+        if not surely_finite(seen) and (broken := np.isnan(seen).any(axis=0)).any():
+            name = self.body.observation_names[int(broken.argmax())]
+            raise FloatingPointError(f"observation '{name}' is nan")
         return seen
 
     def step(self, actions: Array) -> Stepped:
@@ -161,16 +157,16 @@ class Lanes:
         self.derived.clear()
         if self.body.advance is not None:
             self.body.advance(self)
-        self._judge(diverged)
+        self._judge.decide(self, diverged)
         reward = self._reward.of(self, diverged)
         self._tally.add(self, reward, diverged)
 
         late = self.steps >= self.horizon
         ended = self.success | self.failed | late
-        if not ended.any():
+        if not np.count_nonzero(ended):
             return Stepped(reward, ended, late, {})
         truncated = late & ~(self.success | self.failed)
-        episodes = {int(lane): self._episode(int(lane)) for lane in ended.nonzero()[0]}
+        episodes = {int(lane): self._episode(int(lane), diverged) for lane in ended.nonzero()[0]}
         return Stepped(reward, ended, truncated, episodes)
 
     def change_setting(self, name: str, value: Any) -> None:
@@ -223,7 +219,7 @@ class Lanes:
         self.previous_action[...] = self.action
         np.maximum(actions, -1.0, out=self.action)
         np.minimum(self.action, 1.0, out=self.action)
-        if math.isnan(self.action.sum()):
+        if not surely_finite(self.action):  # within ±1, so of no number but nan
             raise FloatingPointError("the policy's action is nan")
         if self.body.disturb is not None:
             due = self.body.due
@@ -232,32 +228,14 @@ class Lanes:
                 self.derived.clear()
         self.ctrl[...] = self.body.control(self, self.action)
 
-    def _judge(self, diverged: Mask) -> None:
-        """Decide success and failure, never both: who falls while striking has fallen."""
-        body, reasons = self.body, self._reasons
-        done = body.success(self) if self._task and body.success is not None else None
-        reasons[0] = diverged
-        for row, ends in enumerate(body.terminations.values(), start=1):
-            reasons[row] = ends(self)
-        np.logical_or.reduce(reasons, axis=0, out=self.failed)
-        if done is not None:
-            np.greater(done, self.failed, out=self.success)
-
-    def _episode(self, lane: int) -> Episode:
-        if self.success[lane]:
-            reason = "success"
-        else:
-            names = (DIVERGED, *self.body.terminations)
-            fired = (name for name, row in zip(names, self._reasons, strict=True) if row[lane])
-            reason = next(fired, "horizon")
-        steps = int(self.steps[lane])
+    def _episode(self, lane: int, diverged: Mask) -> Episode:
         return Episode(
             seed=int(self.seeds[lane]),
             reward=self._tally.episode_return(lane),
-            length=steps,
-            reason=reason,
+            length=int(self.steps[lane]),
+            reason=self._judge.reason(self, lane),
             success=bool(self.success[lane]) if self._task else None,
-            metrics=self._tally.measured(lane, steps=steps, horizon=self.horizon),
+            metrics=self._tally.measured(self, lane, diverged, horizon=self.horizon),
         )
 
     # ── helpers ──────────────────────────────────────────────────────────────
@@ -266,6 +244,7 @@ class Lanes:
         reward = Reward(self.body, settings, self.n)
         horizon = rules.horizon_steps(settings, self.dt)
         self._task = rules.has_task(self.body, settings)
+        self._judge = Judge(self.body, self.n, task=self._task)
         self._reward, self.horizon, self._settings = reward, horizon, settings
         self.settings: Mapping[str, Any] = MappingProxyType(settings)
 
@@ -278,7 +257,7 @@ class Lanes:
         """Show the arrays of the lanes there are now."""
         own, physics = self._tables["own"], self._physics
         self._reward = Reward(self.body, self._settings, self.n)
-        self._reasons = np.zeros((len(self.body.terminations) + 1, self.n), np.bool_)
+        self._judge = Judge(self.body, self.n, task=self._task)
         self.action, self.previous_action = own["action"], own["previous_action"]
         self.steps, self.seeds = own["steps"], own["seeds"]
         self.success, self.failed = own["success"], own["failed"]

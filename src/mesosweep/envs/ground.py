@@ -93,12 +93,11 @@ def in_equal_blocks(policy: Policy, observations: Array) -> Array:
     episode depend on how many are played beside it.
     """
     n = len(observations)
-    blocks = []
-    for first in range(0, n, _ROWS):
-        block = observations[first : first + _ROWS]
-        padding = np.broadcast_to(block[-1:], (_ROWS - len(block), *block.shape[1:]))
-        blocks.append(policy(np.concatenate([block, padding]))[: len(block)])
-    return np.concatenate(blocks)
+    rows = -(-n // _ROWS) * _ROWS
+    padded = np.empty((rows, *observations.shape[1:]), observations.dtype)
+    padded[:n], padded[n:] = observations, observations[-1]
+    blocks = [policy(padded[first : first + _ROWS]) for first in range(0, rows, _ROWS)]
+    return np.concatenate(blocks)[:n]
 
 
 def zero_policy(ground: Ground) -> Policy:

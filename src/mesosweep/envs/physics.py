@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import mujoco
 import numpy as np
 from mujoco.rollout import Rollout
 
+from mesosweep.envs.numbers import surely_finite
 from mesosweep.ports import Mask
 
 _FULL = mujoco.mjtState.mjSTATE_FULLPHYSICS.value
@@ -100,8 +100,11 @@ class Physics:
         after = self._states_out[:, -1]
         # MuJoCo resets a diverged lane and hands it back finite: its clock gives it away.
         in_time: Mask = after[:, 0] > self.state[:, 0] + self._almost_dt
-        # A sum is finite only if every number is; one that overflows is looked into below.
-        if in_time.all() and math.isfinite(after.sum()) and math.isfinite(self.ctrl.sum()):
+        if (
+            np.count_nonzero(in_time) == len(in_time)
+            and surely_finite(self._states_out)
+            and surely_finite(self.ctrl)
+        ):
             self.state[...] = after
             self.sensors[...] = self._sensors_out
             return ~in_time

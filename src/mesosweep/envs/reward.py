@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from mesosweep.envs import rules
+from mesosweep.envs.numbers import surely_finite
 from mesosweep.ports import Array, Batch, Body, Mask
 from mesosweep.terms.saturating import Saturating
 
@@ -32,21 +32,21 @@ class Reward:
         # One spare column, so that terms are added one after the other for any n: NumPy
         # adds up a single column in another order, and so with another rounding.
         self._rows = np.zeros((len(made), n + 1))
+        self._places = [row[:n] for row in self._rows]
 
     def of(self, batch: Batch, diverged: Mask) -> Array:
         """Return the reward of this step, (n,); 0 where a lane diverged and no number came out.
 
         Raises FloatingPointError when a term is no finite number in any other lane.
         """
-        rows, n = self._rows, batch.n
-        for i, quantity in enumerate(self._quantities):
-            rows[i, :n] = quantity(batch)
-        shares = np.divide(rows, self._full)
+        for place, quantity in zip(self._places, self._quantities, strict=True):
+            place[...] = quantity(batch)
+        shares = np.divide(self._rows, self._full)
         np.maximum(shares, self._least, out=shares)
         np.minimum(shares, self._most, out=shares)
         shares *= self._weight
-        total: Array = shares.sum(axis=0)[:n]
-        if not math.isfinite(total.sum()):
+        total: Array = np.add.reduce(shares, axis=0)[: batch.n]
+        if not surely_finite(total):
             total[diverged & ~np.isfinite(total)] = 0.0
             self._refuse_broken_terms(batch, diverged)
         return total

@@ -27,9 +27,11 @@ class Sensors:
     def last(self, names: tuple[str, ...]) -> Array:
         """Return several sensors side by side at the last physics step, (n, numbers)."""
         places = self._places.get(names)
+        sensors = self._physics.sensors
         if places is None:
-            places = self._places[names] = self._numbers(names)
-        values: Array = self._physics.sensors[:, -1].take(places, axis=1)
+            last = (sensors.shape[1] - 1) * sensors.shape[2]
+            places = self._places[names] = last + self._numbers(names)
+        values: Array = sensors.reshape(len(sensors), -1).take(places, axis=1)
         return values
 
     def every(self, groups: tuple[tuple[str, ...], ...]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,10 @@ class Tally:
         self.metrics = dict(metrics)
         kept = [metric.keep for metric in self.metrics.values() if metric.keep is not None]
         self._books = tuple(dict.fromkeys(kept))
+        # What only the last step decides is not even looked at before it.
+        self._counted = {k: metric for k, metric in self.metrics.items() if metric.over != "last"}
         self.arrays: dict[str, Any] = {"return": np.zeros(n)}
-        self.arrays |= {f"metric/{name}": np.zeros(n) for name in self.metrics}
+        self.arrays |= {f"metric/{name}": np.zeros(n) for name in self._counted}
 
     def begin(self, lane: int) -> None:
         for array in self.arrays.values():
@@ -29,25 +32,30 @@ class Tally:
         self.arrays["return"] += reward
         for keep in self._books:
             keep(batch)
-        for name, metric in self.metrics.items():
+        broken = np.count_nonzero(diverged) > 0
+        for name, metric in self._counted.items():
             total, value = self.arrays[f"metric/{name}"], metric.value(batch)
-            if diverged.any():
+            if broken:
                 value = np.where(diverged & ~np.isfinite(value), 0.0, value)
-            match metric.over:
-                case "last":
-                    total[:] = value
-                case "max":
-                    np.copyto(total, np.where(batch.steps == 1, value, np.maximum(total, value)))
-                case _:
-                    total += value
+            if metric.over == "max":
+                np.copyto(total, np.where(batch.steps == 1, value, np.maximum(total, value)))
+            else:
+                total += value
 
     def episode_return(self, lane: int) -> float:
         return float(self.arrays["return"][lane])
 
-    def measured(self, lane: int, *, steps: int, horizon: int) -> dict[str, float]:
-        """Return the metrics of an episode that lived `steps` of `horizon` control steps."""
-        over = {"mean": steps, "per_horizon": horizon}
-        return {
-            name: float(self.arrays[f"metric/{name}"][lane]) / over.get(metric.over, 1)
-            for name, metric in self.metrics.items()
-        }
+    def measured(
+        self, batch: Batch, lane: int, diverged: Mask, *, horizon: int
+    ) -> dict[str, float]:
+        """Return the metrics of an episode that has just ended, of at most `horizon` control steps."""
+        shares = {"mean": int(batch.steps[lane]), "per_horizon": horizon}
+        found = {}
+        for name, metric in self.metrics.items():
+            if metric.over == "last":
+                last = float(metric.value(batch)[lane])
+                found[name] = 0.0 if diverged[lane] and not math.isfinite(last) else last
+            else:
+                total = float(self.arrays[f"metric/{name}"][lane])
+                found[name] = total / shares.get(metric.over, 1)
+        return found

@@ -112,19 +112,22 @@ class Feet:
     def gait(self, batch: Batch) -> Array:
         """Return +1 for feet that stand or swing as the clock asks, -1 for others: the mean, (n,)."""
         agree = self.standing(batch) == self.wanted(batch)
-        found: Array = agree.sum(axis=1) * (2.0 / len(self.each)) - 1.0
+        found: Array = np.add.reduce(agree, axis=1) * (2.0 / len(self.each)) - 1.0
         return found
 
     def clearance(self, batch: Batch) -> Array:
         """Return how high the feet are lifted that the clock has swing, each 0 to 1: the sum, (n,)."""
-        lifted = np.minimum(np.maximum(self.height(batch) / batch.settings["gait_lift_m"], 0.0), 1.0)
+        lifted = np.minimum(
+            np.maximum(self.height(batch) / batch.settings["gait_lift_m"], 0.0), 1.0
+        )
         swings = self.phase(batch) >= batch.settings["gait_duty"]
         found: Array = np.vecdot(lifted, swings.astype(np.float64))
         return found
 
     def in_flight(self, batch: Batch) -> Array:
         """Return 1 where no foot is on the ground, else 0, (n,)."""
-        return np.asarray(1.0 - self.standing(batch).any(axis=1))
+        found: Array = 1.0 - np.logical_or.reduce(self.standing(batch), axis=1)
+        return found
 
     @cached_property
     def metrics(self) -> Mapping[str, Metric]:

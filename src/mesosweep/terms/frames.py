@@ -11,12 +11,13 @@ import numpy as np
 from mesosweep.ports import Array, Batch
 from mesosweep.terms.sharing import once
 
-# Each entry of a rotation matrix is twice the sum of two products of the quaternion's numbers
-# a and b, found at 4a + b, and of the identity's entry: (w, x, y, z) are 0, 1, 2, 3.
-_FIRST = np.array([10, 6, 7, 6, 5, 11, 7, 11, 5])
-_SECOND = np.array([15, 3, 2, 3, 15, 1, 2, 1, 10])
-_TWICE_FIRST = 2.0 * np.array([-1, 1, 1, 1, -1, 1, 1, 1, -1])
-_TWICE_SECOND = 2.0 * np.array([-1, -1, 1, 1, -1, -1, -1, 1, -1])
+# Each of the nine entries of a rotation matrix is twice the sum of two products of the
+# quaternion's numbers (w, x, y, z), here 0 to 3, and of the identity's entry. In the upper
+# rows the first products of all, in the lower ones the second: two factors, and the sign.
+_ONE = np.array([[2, 1, 1, 1, 1, 2, 1, 2, 1], [3, 0, 0, 0, 3, 0, 0, 0, 2]]).ravel()
+_OTHER = np.array([[2, 2, 3, 2, 1, 3, 3, 3, 1], [3, 3, 2, 3, 3, 1, 2, 1, 2]]).ravel()
+_SIGN = np.array([[-1, 1, 1, 1, -1, 1, 1, 1, -1], [-1, -1, 1, 1, -1, -1, -1, 1, -1]]).ravel()
+_TWICE = 2.0 * _SIGN
 _IDENTITY = np.eye(3).ravel()
 
 
@@ -24,9 +25,10 @@ _IDENTITY = np.eye(3).ravel()
 def rotation(batch: Batch) -> Array:
     """Return the root's rotation matrices, body → world, (n, 3, 3)."""
     turn = batch.qpos[:, 3:7]
-    products = (turn[:, :, None] * turn[:, None, :]).reshape(-1, 16)
-    found: Array = products.take(_FIRST, axis=1) * _TWICE_FIRST
-    found += products.take(_SECOND, axis=1) * _TWICE_SECOND
+    products = turn.take(_ONE, axis=1)
+    products *= turn.take(_OTHER, axis=1)
+    products *= _TWICE
+    found: Array = products[:, :9] + products[:, 9:]
     found += _IDENTITY
     return found.reshape(-1, 3, 3)
 

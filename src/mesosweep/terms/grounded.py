@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from mesosweep.ports import Array, Batch, Mask
-from mesosweep.terms.sharing import once_each
+from mesosweep.terms.sharing import Column, once_each
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,16 +21,13 @@ class Grounded:
 
     @property
     def terminations(self) -> Mapping[str, Callable[[Batch], Mask]]:
-        return {reason: self._test(place) for place, reason in enumerate(self.limits)}
+        return {reason: Column(self.down, place) for place, reason in enumerate(self.limits)}
 
     @once_each
     def down(self, batch: Batch) -> Mask:
         """Return, for each reason in order, which lanes have a part below its height, (n, reasons)."""
         low = batch.sensors(self._parts)[:, 2::3] < self._heights
         return np.asarray(np.logical_or.reduceat(low, self._firsts, axis=1))
-
-    def _test(self, place: int) -> Callable[[Batch], Mask]:
-        return lambda batch: self.down(batch)[:, place]
 
     @cached_property
     def _parts(self) -> tuple[str, ...]:

@@ -64,25 +64,24 @@ class Senses:
         Angles in rad, joint speeds in 10 rad/s, turn rates in rad/s, velocities in m/s, the
         distance of the goal in 5 m up to 10 m.
         """
-        seen = np.empty((batch.n, len(self.told)), np.float32)
-        hinges, feet = len(self.hinges), len(self.feet.each)
-        at = 2 * hinges
-        seen[:, :hinges] = batch.qpos[:, _ROOT:]
-        seen[:, hinges:at] = batch.qvel[:, _ROOT_SPEEDS:] * 0.1
-        seen[:, at : at + 3] = frames.up(batch)
-        seen[:, at + 3 : at + 6] = batch.qvel[:, 3:6]
-        seen[:, at + 6 : at + 9] = frames.velocity(batch)
-        seen[:, at + 9] = batch.qpos[:, 2]
-        at += 10
-        seen[:, at : at + feet] = self.feet.standing(batch)
-        at += feet
-        seen[:, at], seen[:, at + 1] = self.feet.clock(batch)
-        seen[:, at + 2], seen[:, at + 3] = goal.bearing(batch)
-        seen[:, at + 4] = 0.2 * np.minimum(goal.distance(batch), 10.0)
-        at += 5
+        columns = [
+            batch.qpos[:, _ROOT:],
+            batch.qvel[:, _ROOT_SPEEDS:] * 0.1,
+            frames.up(batch),
+            batch.qvel[:, 3:6],
+            frames.velocity(batch),
+            batch.qpos[:, 2:3],
+            self.feet.standing(batch),
+            *map(_column, self.feet.clock(batch)),
+            *map(_column, goal.bearing(batch)),
+            _column(0.2 * np.minimum(goal.distance(batch), 10.0)),
+        ]
         if self.target.sight_m:
-            seen[:, at : at + 3] = self.target.seen(batch)
-            at += 3
-        for place, sense in enumerate(self.more, start=at):
-            seen[:, place] = sense.value(batch)
-        return seen
+            columns.append(self.target.seen(batch))
+        columns += [_column(sense.value(batch)) for sense in self.more]
+        # One call that copies and rounds all of them.
+        return np.concatenate(columns, axis=1, dtype=np.float32)
+
+
+def _column(numbers: Array) -> Array:
+    return numbers[:, None]

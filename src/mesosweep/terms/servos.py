@@ -29,12 +29,12 @@ class Servos:
 
     def control(self, batch: Batch, action: Array) -> Array:
         """Return the targets of actions in [-1, 1], radians, (n, servos)."""
-        low, high = _targets(self, batch.model)
+        most_down, most_up = _reaches(self, batch.model)
         bent = action * action
         bent *= 1.0 - self.fine
         bent += self.fine
         bent *= action
-        bent *= np.where(action > 0, high, -low)
+        bent *= np.where(action > 0, most_up, most_down)
         return bent
 
     def targets(self, model: Any) -> tuple[Array, Array]:
@@ -45,5 +45,7 @@ class Servos:
 
 
 @lru_cache(maxsize=16)
-def _targets(servos: Servos, model: Any) -> tuple[Array, Array]:
-    return servos.targets(model)
+def _reaches(servos: Servos, model: Any) -> tuple[Array, Array]:
+    """Return by how much a full action turns the joints down and up, radians, two (servos,)."""
+    low, high = servos.targets(model)
+    return -low, high

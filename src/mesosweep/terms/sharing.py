@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -29,6 +30,23 @@ def once(function: Callable[[Batch], T]) -> Callable[[Batch], T]:
         return answer  # type: ignore[no-any-return]  # it is what `function` gave
 
     return remembered
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of what is computed for several at once.
+
+    A function of a batch like any other; but what it is a part of is told, so that the
+    simulation can take all columns of a block in one go.
+    """
+
+    block: Callable[[Batch], Any]
+    """(n, columns); best one that is shared, `once` or `once_each`."""
+    place: int
+
+    def __call__(self, batch: Batch) -> Any:
+        """Return the column, (n,)."""
+        return self.block(batch)[:, self.place]
 
 
 def once_each(method: Callable[[Owner, Batch], T]) -> Callable[[Owner, Batch], T]:

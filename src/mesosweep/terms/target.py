@@ -80,7 +80,7 @@ class Target:
         Ahead, left and up, metres: the axes turn with the root about the vertical, and do not tilt.
         """
         tips = batch.sensors(self.tips).reshape(batch.n, -1, 3)
-        gap = batch.mocap_pos[:, 0] - (tips[:, 0] if len(self.tips) == 1 else tips.mean(axis=1))
+        gap = batch.mocap_pos[:, 0] - np.add.reduce(tips, axis=1) / len(self.tips)
         ahead = frames.facing(batch)
         seen = np.empty((batch.n, 3))
         seen[:, 0] = np.vecdot(gap[:, :2], ahead)

@@ -24,9 +24,10 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from mesosweep.domain.score import Episode
-from mesosweep.envs.batch import DIVERGED, Lanes, Stepped
+from mesosweep.envs.batch import Lanes, Stepped
 from mesosweep.envs.ground import open_ground, random_policy
 from mesosweep.envs.gym import open_env, stage_env
+from mesosweep.envs.judge import DIVERGED
 from mesosweep.envs.model import load_model
 from mesosweep.plugins import Species, resolve
 from mesosweep.ports import Batch, Body, Ground, Mirror

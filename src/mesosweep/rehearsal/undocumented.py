@@ -1,0 +1,58 @@
+"""What the real service does where no page says so: a switch for each, so that we rely on none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+CancelledTrial: TypeAlias = Literal["INFEASIBLE", "SUCCEEDED", "STOPPING", "ACTIVE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Undocumented:
+    """One setting per open question; both `BELIEVED` and `OTHERWISE` must suit a client."""
+
+    numbers: Literal["64", "64.0"] = "64.0"
+    """How whole values of discrete and integer parameters are spelled in arguments."""
+    arguments: Literal["--name=value", "--name value"] = "--name=value"
+    """Whether a parameter is one argument or two."""
+    fails_after: int | None = None
+    """With `max_failed_trial_count` 0: so many failed trials fail the job. None: it fails at its
+    end, and only where not one trial succeeded."""
+    failed_with_metric: Literal["INFEASIBLE", "SUCCEEDED"] = "INFEASIBLE"
+    """What becomes of a trial whose process failed after it had reported the metric."""
+    cancelled_trial: CancelledTrial = "INFEASIBLE"
+    """In what state a trial is left that was running when its job was cancelled or failed.
+    SUCCEEDED keeps its last measurement; without one it is INFEASIBLE all the same."""
+    cancelling_s: float = 0.0
+    """How long, at least, a cancelled job stays CANCELLING."""
+    cancel_of_ended: Literal["OK", "FAILED_PRECONDITION"] = "OK"
+    """What cancelling a job that has ended is answered with."""
+    study_stopping: bool = True
+    """Whether tuning jobs honour `study_stopping_config`."""
+    restarts_unasked: bool = True
+    """Whether a preempted trial is restarted without `restart_job_on_worker_restart`."""
+    max_restarts: int = 6
+    """How often one trial is restarted; the pages say so of prediction only."""
+    timed_out: Literal["EXPIRED", "FAILED", "CANCELLED"] = "FAILED"
+    """The state of a custom job that reached its timeout."""
+    project_numbers: bool = True
+    """Whether resource names are returned with the project's number instead of its id."""
+
+
+BELIEVED = Undocumented()
+OTHERWISE = Undocumented(
+    numbers="64",
+    arguments="--name value",
+    fails_after=1,
+    failed_with_metric="SUCCEEDED",
+    cancelled_trial="SUCCEEDED",
+    cancelling_s=45.0,
+    cancel_of_ended="FAILED_PRECONDITION",
+    study_stopping=False,
+    restarts_unasked=False,
+    max_restarts=1,
+    timed_out="EXPIRED",
+    project_numbers=False,
+)
+"""Every switch the other way round."""

@@ -1,0 +1,35 @@
+"""In which order files are written so that a reader never finds half of anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+_MANIFEST = "manifest.json"
+_RECORD = "metrics.json"
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names in the order of writing: parts, then what names them, a trial's record last."""
+    return sorted(names, key=lambda name: (_rank(name), name))
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a file names the parts of a checkpoint beside it."""
+    return name == _MANIFEST or name.endswith((f".{_MANIFEST}", f"/{_MANIFEST}"))
+
+
+def pending_name(stem: str) -> str:
+    """Return the folder in which the next version of a bundle waits, whole; see records.layout."""
+    return f".{stem}.next"
+
+
+def is_pending(folder: str) -> bool:
+    """Whether a folder is one in which the next version of a bundle waits."""
+    name = folder.rpartition("/")[2]
+    return name.startswith(".") and name.endswith(".next")
+
+
+def _rank(name: str) -> int:
+    if name.rpartition("/")[2] == _RECORD:
+        return 2
+    return 1 if is_manifest(name) else 0
