@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torch", "mujoco", "stable_baselines3", "google", "optuna", "matplotlib", "numpy")
+HEAVY = (
+    "torch",
+    "mujoco",
+    "stable_baselines3",
+    "grpc",
+    "requests",
+    "optuna",
+    "matplotlib",
+    "numpy",
+)
+"""Not `google`: some of its packages put that name, empty, into every start of Python."""
 LIGHT = {
     "--help": ["--help"],
     "--version": ["--version"],

@@ -1,0 +1,97 @@
+"""What trials left in the bucket: their own records, without which no trial can win."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from mesosweep.backends.vertex.request import Go
+from mesosweep.domain.trial import Checkpoint, Progress, Trial
+from mesosweep.records.layout import TrialFolder
+from mesosweep.records.metrics import Damaged, read_trial
+from mesosweep.records.progress import TAIL_BYTES, latest_progress
+
+
+class Bucket(Protocol):
+    """Objects by their `gs://` address. Raises StoreError; unreachable is never absent."""
+
+    def read(self, uri: str, *, tail: int | None = None) -> bytes | None:
+        """Return an object, or its last `tail` bytes; None only when there surely is none."""
+
+    def write(self, uri: str, content: bytes) -> None:
+        """Replace an object in one step."""
+
+    def names(self, prefix: str) -> Collection[str]:
+        """Return the addresses of all objects that begin with `prefix`."""
+
+
+def as_recorded(trial: Trial, go: Go, bucket: Bucket) -> Trial:
+    """Return a trial with all that its worker wrote of it, where it wrote anything.
+
+    The record beats the service: a trial that has one has ended, whatever became of its
+    job. A trial that the service calls finished and that has none cannot be used.
+    """
+    folder = f"{go.folder}/{trial.trial_id}"
+    record = read_record(folder, bucket)
+    match record:
+        case Trial():
+            return replace(
+                record,
+                trial_id=trial.trial_id,
+                attempt=trial.attempt,
+                assignment=trial.assignment,
+                origin=trial.origin,
+            )
+        case Damaged(reason=reason):
+            return replace(trial, status="failed", reason=reason.rstrip("."))
+    if trial.status == "finished":
+        reason = f"Vertex AI calls it finished, but it left no {folder}/metrics.json"
+        return replace(trial, status="failed", reason=reason)
+    if trial.status == "running":
+        return replace(trial, progress=read_progress(folder, bucket))
+    return trial
+
+
+def read_record(folder: str, bucket: Bucket) -> Trial | Damaged | None:
+    """Return the record of a trial folder, its checkpoints by their addresses in the bucket."""
+    content = bucket.read(f"{folder}/metrics.json")
+    if content is None:
+        return None
+    with TemporaryDirectory(prefix="mesosweep-") as place:
+        # A record speaks of its folder; read in another, it is told from there.
+        local = TrialFolder(Path(place))
+        local.metrics.write_bytes(content)
+        trial = read_trial(local.metrics)
+        if isinstance(trial, Damaged):
+            return Damaged(Path(folder), trial.reason.replace(place, folder))
+        return trial and replace(
+            trial,
+            checkpoint=_moved(trial.checkpoint, place, folder),
+            final_checkpoint=_moved(trial.final_checkpoint, place, folder),
+        )
+
+
+def read_progress(folder: str, bucket: Bucket) -> Progress | None:
+    """Return where a running trial stands; None when it has not said yet."""
+    content = bucket.read(f"{folder}/progress.jsonl", tail=TAIL_BYTES)
+    if content is None:
+        return None
+    with TemporaryDirectory(prefix="mesosweep-") as place:
+        local = TrialFolder(Path(place))
+        # The first line may be cut; a line that is not JSON is passed over.
+        local.progress.write_bytes(content)
+        return latest_progress(local.progress)
+
+
+def _moved(checkpoint: Checkpoint | None, place: str, folder: str) -> Checkpoint | None:
+    if checkpoint is None:
+        return None
+    uri = checkpoint.uri
+    if uri.startswith(f"{place}/"):
+        uri = f"{folder}/{uri.removeprefix(f'{place}/')}"
+    elif uri.startswith("/gcs/"):
+        uri = f"gs://{uri.removeprefix('/gcs/')}"
+    return replace(checkpoint, uri=uri)

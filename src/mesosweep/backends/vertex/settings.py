@@ -1,0 +1,110 @@
+"""What a job needs to know beside its study: project, image, machine, limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from mesosweep.backends.vertex.machines import CHECKED, accelerator, misfit
+from mesosweep.domain.errors import SettingsError
+
+EarlyStopping: TypeAlias = Literal["none", "median"]
+DEFAULT_LOCATION = "us-central1"
+DEFAULT_MACHINE = "n1-standard-8"
+OWN_LABELS = "mesosweep_"
+
+_PROJECT = re.compile(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]|\d+")
+_LOCATION = re.compile(r"[a-z]+-[a-z]+\d+")
+_IMAGE = re.compile(r"[^\s/]+/\S+")
+_MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+_LABEL = re.compile(r"[a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """Where and on what trials run. Nothing here changes what a trial computes.
+
+    Raises:
+        SettingsError: a setting is malformed, or the machine cannot take the accelerator.
+    """
+
+    project: str
+    image: str
+    """URI of the trainer image."""
+    location: str = DEFAULT_LOCATION
+    machine_type: str = DEFAULT_MACHINE
+    accelerator_type: str | None = None
+    """An alias or the API's name; None (or `None`) for CPU only, the default: the networks
+    are small, and an idle GPU costs as much as the machine."""
+    accelerator_count: int = 1
+    """Of no account without an accelerator."""
+    spot: bool = False
+    service_account: str | None = None
+    network: str | None = None
+    """`projects/NUMBER/global/networks/NAME`."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """The user's own; ours begin with `mesosweep_`."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Environment of the container that is never shown, e.g. WANDB_API_KEY."""
+    early_stopping: EarlyStopping = "none"
+    max_failed_trials: int = 3
+    """So many failed trials fail the job: what an image that cannot start may cost."""
+    trial_s: Mapping[int, float] = field(default_factory=dict)
+    """Stage → seconds that one of its trials is expected to take, where that was estimated."""
+    any_machine: bool = False
+    """Send a machine that our table refuses."""
+    endpoint: str | None = None
+    """Host of the API in place of the location's own; `http://…` is plaintext."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "accelerator_type", accelerator(self.accelerator_type))
+        _check("--project", self.project, _PROJECT, "a project id, e.g. my-project-1")
+        _check(
+            "--image", self.image, _IMAGE, "the URI of an image, e.g. HOST/PROJECT/REPO/NAME:TAG"
+        )
+        _check("--location", self.location, _LOCATION, f"a region, e.g. {DEFAULT_LOCATION}")
+        _check("--machine-type", self.machine_type, _MACHINE, f"e.g. {DEFAULT_MACHINE}")
+        for name, count in (
+            ("--accelerator-count", self.accelerator_count),
+            ("--max-failed-trials", self.max_failed_trials),
+        ):
+            if count < 1:
+                raise SettingsError(f"{name}: must be at least 1 (got {count}).")
+        for key, value in self.labels.items():
+            _check_label(key, value)
+        if (problem := self.machine_problem) and not self.any_machine:
+            raise SettingsError(
+                f"--machine-type {self.machine_type}: {problem}.",
+                hint=f"By a table of {CHECKED:%-d %B %Y}; --any-machine sends it all the same.",
+            )
+
+    @property
+    def machine_problem(self) -> str | None:
+        """Why the machine and the accelerator do not go together, as far as our table knows."""
+        return misfit(self.machine_type, self.accelerator_type, self.accelerator_count)
+
+    @property
+    def parent(self) -> str:
+        """Resource name that jobs are created and listed under."""
+        return f"projects/{self.project}/locations/{self.location}"
+
+    @property
+    def strategy(self) -> Literal["STANDARD", "SPOT"]:
+        return "SPOT" if self.spot else "STANDARD"
+
+
+def _check(name: str, value: str, form: re.Pattern[str], expected: str) -> None:
+    if not form.fullmatch(value):
+        raise SettingsError(f"{name} '{value}': must be {expected}.")
+
+
+def _check_label(key: str, value: str) -> None:
+    if key.startswith(OWN_LABELS):
+        raise SettingsError(f"--label {key}: names that begin with {OWN_LABELS} are ours.")
+    if not key[:1].isalpha() or not _LABEL.fullmatch(key) or not _LABEL.fullmatch(value):
+        raise SettingsError(
+            f"--label {key}={value}: takes lower-case letters, digits, '_' and '-', at most 63; "
+            "a name begins with a letter."
+        )
