@@ -20,6 +20,7 @@ from mesosweep.envs.numbers import surely_finite
 from mesosweep.envs.physics import Physics
 from mesosweep.envs.reward import Reward
 from mesosweep.envs.sensors import Sensors
+from mesosweep.envs.tables import Tables
 from mesosweep.envs.tally import Tally
 from mesosweep.ports import Array, Body, Mask, Metric
 
@@ -71,13 +72,13 @@ class Lanes:
         own |= {"success": np.zeros(n, np.bool_), "failed": np.zeros(n, np.bool_)}
         self.rngs = [np.random.default_rng(0) for _ in range(n)]
         self._tally = Tally(n, body.metrics if metrics is None else metrics)
-        # All that a lane is made of, but for its generator: what is kept, saved and restored.
-        self._tables: dict[str, dict[str, Any]] = {
-            "own": own,
-            "memory": {name: np.zeros((n, width)) for name, width in body.memory.items()},
-            "tally": self._tally.arrays,
-            "physics": self._physics.arrays,
-        }
+        self._own: dict[str, Any] = own
+        memory = {name: np.zeros((n, width)) for name, width in body.memory.items()}
+        self.memory: Mapping[str, Array] = memory
+        # All that a lane is made of, but for its generator.
+        self._tables = Tables(
+            own=own, memory=memory, tally=self._tally.arrays, physics=self._physics.arrays
+        )
         self._bind()
 
     # ── what a species sees (ports.Batch) ────────────────────────────────────
@@ -178,9 +179,7 @@ class Lanes:
 
     def keep(self, lanes: Sequence[int]) -> None:
         """Go on with these lanes only, in this order."""
-        for table in self._tables.values():
-            for name, array in table.items():
-                table[name] = array[list(lanes)]
+        self._tables.keep(lanes)
         self.rngs = [self.rngs[lane] for lane in lanes]
         self.n = len(lanes)
         self.derived.clear()
@@ -189,7 +188,7 @@ class Lanes:
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything that the next step depends on, as a flat dict of arrays."""
-        state = {key: array.copy() for key, array in self._every_array().items()}
+        state = self._tables.copies()
         state["rngs"] = frozen.freeze_generators(self.rngs)
         state["settings"] = frozen.freeze_mapping(self.settings)
         return state
@@ -199,13 +198,7 @@ class Lanes:
 
         Raises ValueError, and changes nothing, when it is of another batch.
         """
-        mine = self._every_array()
-        for key, array in mine.items():
-            if key not in state or np.shape(state[key]) != array.shape:
-                saved = np.shape(state[key]) if key in state else "nothing"
-                raise ValueError(f"snapshot of another batch: {key} is {saved}, not {array.shape}")
-        for key, array in mine.items():
-            array[...] = state[key]
+        self._tables.put_back(state)
         frozen.thaw_generators(self.rngs, state["rngs"])
         self._obey(frozen.thaw_mapping(state["settings"]))
         self.derived.clear()
@@ -248,19 +241,13 @@ class Lanes:
         self._reward, self.horizon, self._settings = reward, horizon, settings
         self.settings: Mapping[str, Any] = MappingProxyType(settings)
 
-    def _every_array(self) -> dict[str, Any]:
-        return {
-            f"{t}/{k}": array for t, table in self._tables.items() for k, array in table.items()
-        }
-
     def _bind(self) -> None:
         """Show the arrays of the lanes there are now."""
-        own, physics = self._tables["own"], self._physics
+        own, physics = self._own, self._physics
         self._reward = Reward(self.body, self._settings, self.n)
         self._judge = Judge(self.body, self.n, task=self._task)
         self.action, self.previous_action = own["action"], own["previous_action"]
         self.steps, self.seeds = own["steps"], own["seeds"]
         self.success, self.failed = own["success"], own["failed"]
-        self.memory: Mapping[str, Array] = self._tables["memory"]
         self.qpos, self.qvel = physics.qpos, physics.qvel
         self.ctrl, self.mocap_pos = physics.ctrl, physics.mocap_pos
