@@ -47,6 +47,13 @@ def main() -> None:
             if not args.last and len(frames) == wanted:
                 break
     env.close()
+    if len(frames) < args.columns:
+        raise SystemExit(
+            f"The episode is over after {len(frames)} frames, too few for a row of {args.columns}: "
+            "lower --first, --every or --columns, or try another --seed."
+        )
+    # Whole rows only: an episode may be shorter than the strip.
+    wanted = min(wanted, len(frames) // args.columns * args.columns)
     chosen = frames[-wanted:] if args.last else frames[:wanted]
     rows = [np.hstack(chosen[i : i + args.columns]) for i in range(0, wanted, args.columns)]
     iio.imwrite(args.picture, np.vstack(rows), quantize=96)

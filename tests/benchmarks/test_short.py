@@ -1,0 +1,41 @@
+"""The short mode of the benchmarks that only measure: each prints its one table."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+NUMBER = re.compile(r"\d+\.\d+")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "rows"),
+    [
+        (["env.py", "--lanes", "4"], ["mj_step", "batch", "dummy", "subproc"]),
+        (["sac.py"], ["64x64 / 256", "256x256 / 256"]),
+        (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "32 envs"]),
+        (["curves.py"], ["velociraptor, balance", "Pendulum-v1"]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_benchmark_prints_its_table(words: list[str], rows: list[str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, BENCHMARKS / words[0], *words[1:], "--short"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    for row in rows:
+        told = [line for line in ran.stdout.splitlines() if row in line]
+        assert told, f"no row '{row}' in:\n{ran.stdout}"
+        assert NUMBER.search(told[0]), told[0]
