@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch as th
+import torch._dynamo  # any optimizer imports it when it is made; here, trials share it (0.8 s each)
 from stable_baselines3.common.logger import Logger
 
 from mesosweep.algorithms import _normalise, _schedules, _weights
