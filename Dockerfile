@@ -1,6 +1,7 @@
 # The trainer: what every worker of a sweep runs.
 #
 #   docker build --build-arg TORCH_INDEX=ADDRESS -t mesosweep .
+#   docker build --build-arg EXTRAS=train,wandb -t mesosweep .         # for trials with --wandb
 #   docker run --rm mesosweep trial --species=velociraptor --stage=1 --timesteps=10000
 #
 # ADDRESS is the package index that PyTorch's installation page shows for "CPU": small
@@ -9,6 +10,7 @@
 FROM python:3.12-slim
 
 ARG TORCH_INDEX=""
+ARG EXTRAS="train"
 ARG SPECIES="./plugins/mesosweep-velociraptor ./plugins/mesosweep-trex ./plugins/mesosweep-brachiosaurus"
 
 # Headless OpenGL by OSMesa: rendering needs no GPU and no display.
@@ -33,7 +35,7 @@ COPY src ./src
 COPY plugins ./plugins
 # What is installed here lies in the image already; constraints.txt pins the rest.
 # hadolint ignore=DL3013,SC2086
-RUN pip install -c constraints.txt ".[train]" && pip install -c constraints.txt ${SPECIES}
+RUN pip install -c constraints.txt ".[${EXTRAS}]" && pip install -c constraints.txt ${SPECIES}
 
 USER 1000
 WORKDIR /home/trainer

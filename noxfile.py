@@ -22,10 +22,11 @@ LINT = (
     # Not the tests: they misspell on purpose.
     ("codespell", "src", "docs", "plugins", "benchmarks", "README.md", "CHANGELOG.md"),
 )
+EXTRAS = "train,report,vertex,tensorboard,wandb"
 THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
-def install(session: nox.Session, *groups: str, extras: str = "train,report") -> None:
+def install(session: nox.Session, *groups: str, extras: str = EXTRAS) -> None:
     """Install torch, then the project with its plugins, then dependency groups."""
     session.install(*PINNED, HEAVY)
     session.install(*PINNED, "-e", f".[{extras}]")
@@ -37,13 +38,14 @@ def install(session: nox.Session, *groups: str, extras: str = "train,report") ->
 
 @nox.session
 def checks(session: nox.Session) -> None:
-    """Everything that one environment can check: lint, types, layers, tests with coverage."""
+    """Everything that one environment can check: lint, types, layers, tests."""
     install(session, "dev")
     for command in LINT:
         session.run(*command)
     session.run("mypy")
     session.run("lint-imports")
-    session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=THREADS)
+    # A process per core; a file's tests stay together, as they may share what is slow to make.
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs, env=THREADS)
 
 
 @nox.session
@@ -100,7 +102,7 @@ def plugins(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
     for name in PLUGINS:
         session.install(*PINNED, str(next(wheels.glob(f"{name.replace('-', '_')}-*"))))
-        session.run("pytest", f"plugins/{name}/tests", *session.posargs, env=THREADS)
+        session.run("pytest", "-n", "auto", f"plugins/{name}/tests", *session.posargs, env=THREADS)
         # Alone each time: no plugin may lean on another.
         session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", name)
 
@@ -130,6 +132,13 @@ def kill(session: nox.Session) -> None:
     """Kill supervisors and workers of real sweeps forty times; nothing may be lost."""
     install(session)
     session.run("python", "benchmarks/kill.py", *session.posargs, env=THREADS)
+
+
+@nox.session
+def cloud_kill(session: nox.Session) -> None:
+    """Kill supervisors of rehearsed cloud sweeps thousands of times; no job may be paid twice."""
+    install(session)
+    session.run("python", "benchmarks/cloud_kill.py", *session.posargs, env=THREADS)
 
 
 @nox.session

@@ -30,6 +30,7 @@ LIGHT = {
     "plan --no-check": ["plan", "--species", "velociraptor", "--no-check"],
     "a wrong word": ["run-all", "--species", "velocirapter"],
     "stages": ["stages", "list", "velociraptor"],
+    "collect-results": ["collect-results", "."],
 }
 _SCRIPT = """
 import sys

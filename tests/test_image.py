@@ -6,6 +6,7 @@ environment, and its entry point is run there with the words of a real trial.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shlex
@@ -15,6 +16,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from mesosweep import __version__
+from mesosweep.plugins import Registry
+from mesosweep.records.study_file import study_file, written
+from mesosweep.settings.flags import Flags
+from mesosweep.settings.plan import plan_launch
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.image
@@ -63,22 +70,62 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copy(source, target / source.name if target.is_dir() else target)
 
 
-def test_the_entry_point_runs_the_words_of_a_trial(image: Path, tmp_path: Path) -> None:
+GOLDEN = ROOT / "tests" / "golden" / "vertex" / "budget_friendly.yaml"
+SMALL = {"timesteps": 512, "eval-freq": 512, "eval-episodes": 2, "panel-episodes": 2}
+CHOSEN = {
+    "ppo_learning_rate": "0.0001",
+    "ppo_ent_coef": "0.001",
+    "ppo_batch_size": "64.0",
+    "ppo_gamma": "0.98",
+    "ppo_n_steps": "1024.0",
+}
+"""What the service adds, as it spells it."""
+
+
+def words_on_file() -> list[str]:
+    """Return the container's arguments in the job on file, with a budget for a test."""
+    _, _, after = GOLDEN.read_text().partition("args:\n")
+    lines = itertools.takewhile(lambda line: line.strip().startswith("- "), after.splitlines())
+    words = [line.strip().removeprefix("- ").strip('"') for line in lines]
+    for name, value in SMALL.items():
+        words = [f"--{name}={value}" if w.startswith(f"--{name}=") else w for w in words]
+    return [*words, *(f"--{name}={value}" for name, value in CHOSEN.items())]
+
+
+def write_study(root: Path, words: list[str]) -> None:
+    """Lay the study's document where the words say that it lies."""
+    (uri,) = [word.partition("=")[2] for word in words if word.startswith("--study=")]
+    flags = Flags(species="velociraptor", stage=1, n_envs=4, bucket="my-bucket", project="p")
+    plan = plan_launch(flags, registry=Registry(), environ={})
+    study = plan.study(plan.stages[0], attempt=0, load=None, fixed={})
+    path = root / uri.removeprefix("gs://")
+    path.parent.mkdir(parents=True)
+    path.write_text(written(study_file(study, plan, core=__version__, attempt=0)))
+
+
+def test_the_entry_point_runs_the_words_of_a_job_on_file(image: Path, tmp_path: Path) -> None:
     entry = next(json.loads(rest) for keyword, rest in instructions() if keyword == "ENTRYPOINT")
-    trial = ["trial", "--species=velociraptor", "--stage=1", "--algorithm=ppo"]
-    small = ["--timesteps=256", "--n-envs=2", "--eval-episodes=2", "--panel-episodes=2"]
-    injected = ["--ppo_n_steps=64", "--ppo_batch_size=64.0", f"--output-dir={tmp_path}"]
+    words = words_on_file()
+    write_study(tmp_path, words)
 
     subprocess.run(
-        [image / "venv/bin" / entry[0], *entry[1:], *trial, *small, *injected],
+        [image / "venv/bin" / entry[0], *entry[1:], *words],
         cwd=tmp_path,
         check=True,
-        env={**os.environ, "CLOUD_ML_TRIAL_ID": "7", "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "CLOUD_ML_TRIAL_ID": "7",
+            "CLOUD_ML_HP_METRIC_FILE": str(tmp_path / "output.metrics"),
+            "MESOSWEEP_GCS_ROOT": str(tmp_path),
+            "OMP_NUM_THREADS": "1",
+        },
     )
 
-    metrics = json.loads((tmp_path / "7" / "metrics.json").read_text())
+    place = tmp_path / "my-bucket/sweeps/velociraptor/ppo/stage1/7"
+    metrics = json.loads((place / "metrics.json").read_text())
     assert metrics["status"] == "finished"
-    assert metrics["steps_trained"] == 256
+    assert metrics["steps_trained"] == SMALL["timesteps"]
+    assert "best_mean_reward" in (tmp_path / "output.metrics").read_text()
 
 
 def test_the_image_does_not_run_as_root() -> None:

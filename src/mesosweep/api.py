@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mesosweep.ports import Policy as Policy
     from mesosweep.ports import Rng as Rng
     from mesosweep.ports import Sampler as Sampler
+    from mesosweep.ports import Track as Track
+    from mesosweep.ports import Tracker as Tracker
 
 _HOME = {
     "mesosweep.domain.score": ("Episode", "Gate", "Score"),
@@ -45,7 +47,7 @@ _HOME = {
     "mesosweep.plugins": ("Algorithm", "Baseline", "Species"),
     "mesosweep.ports": (
         *("Array", "Batch", "Body", "Ground", "Learner", "Lesson", "Mask", "Metric"),
-        *("Mirror", "Observer", "Policy", "Rng", "Sampler"),
+        *("Mirror", "Observer", "Policy", "Rng", "Sampler", "Track", "Tracker"),
     ),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -80,6 +80,17 @@ def test_asked_again_it_does_not_play_again(study: Study, winner: Trial) -> None
     )
 
 
+def test_a_winner_of_a_later_job_is_judged_where_it_was_trained(study: Study) -> None:
+    later = replace(study, attempt=1, folder=study.folder_of(1))
+    winner = trained(later, "1", gain=0.8)
+
+    verified = judge(study, winner, None)
+
+    record = json.loads((Path(later.folder) / "1" / "metrics.json").read_text())
+    assert record["test_mean_reward"] == verified.winner.mean_reward
+    assert not Path(study.folder).exists()
+
+
 def test_a_winner_whose_bundle_is_damaged_is_not_judged(study: Study, winner: Trial) -> None:
     (Path(study.folder) / "1" / "models" / "best_model.zip").write_text("{")
 

@@ -21,6 +21,7 @@ from mesosweep.backends._workers import LocalRunner
 from mesosweep.backends.local import open_backend
 from mesosweep.domain.errors import CheckpointDamaged, StateDamaged, StoreUnreachable
 from mesosweep.domain.space import Assignment
+from mesosweep.domain.stopping import Stopping
 from mesosweep.domain.study import JobRef, Study, StudySnapshot, TrialSettings
 from mesosweep.domain.trial import Checkpoint, Trial
 from mesosweep.ports import Backend, Clock, TrialOrder
@@ -184,6 +185,31 @@ def test_stopped_gently_a_trial_goes_on_where_it_was(runner: LocalRunner, study:
     assert trial.status == "finished"
     first = lines(study)[0]["pid"]
     assert next(line["step"] for line in lines(study) if line["pid"] != first) == stopped_at
+
+
+def test_a_trial_without_a_chance_is_stopped_keeps_its_best_and_stays_stopped(study: Study) -> None:
+    slow = {"count_gain": 0.1, "count_seconds": 20.0, "count_stride": 1}
+    good = {"count_gain": 0.9, "count_seconds": 0.0, "count_stride": 25}
+    searched = replace(
+        study,
+        trials=6,
+        parallel=1,
+        enqueued=(*[good] * 5, slow),
+        stopping=Stopping("median", timesteps=100),
+    )
+    backend = open_backend(sampler=RandomSampler())
+
+    snapshot = settled(backend, backend.submit(backend.prepare(searched)))
+
+    last = snapshot.trials[-1]
+    assert [trial.status for trial in snapshot.trials] == [*["finished"] * 5, "stopped"]
+    assert "below the median" in (last.reason or "")
+    assert 25 <= (last.steps_trained or 0) < 100
+    assert last.panel is None
+    assert last.checkpoint is not None
+    assert Path(last.checkpoint.uri).exists()
+    reopened = open_backend(sampler=RandomSampler())
+    assert settled(reopened, reopened.submit(reopened.prepare(searched))) == snapshot
 
 
 def test_an_orphan_ends_at_once_and_publishes_nothing(runner: LocalRunner, study: Study) -> None:

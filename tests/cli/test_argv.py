@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mesosweep.cli.argv import per_stage, prepared
@@ -44,6 +44,7 @@ def test_a_variadic_override_may_be_mixed_with_other_flags() -> None:
     ]
 
 
+@settings(deadline=None)  # a busy machine is no fault of the parser
 @given(value=st.floats(allow_nan=False), joined=st.booleans())
 def test_every_injected_number_passes_by_the_parser(value: float, joined: bool) -> None:
     name = "--env_alive_bonus"

@@ -87,7 +87,8 @@ def test_the_reference_names_every_command_and_option() -> None:
     [
         ("run-all --species veloci", "velociraptor"),
         ("run-all --algorithm s", "sac"),
-        ("run-all --backend ", "local"),
+        ("run-all --backend l", "local"),
+        ("run-all --backend v", "vertex"),
         ("run-all --sampler t", "tpe"),
         ("launch-all --species veloci", "velociraptor"),
     ],

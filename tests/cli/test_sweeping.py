@@ -36,6 +36,19 @@ def test_a_sweep_ends_with_its_table_and_the_next_command(mesosweep: Mesosweep, 
     assert [events[0]["event"], events[-1]["event"]] == ["sweep_started", "sweep_finished"]
 
 
+def test_a_sweep_leaves_each_stages_results_and_how_it_was_run(
+    mesosweep: Mesosweep, here: Path
+) -> None:
+    words = ("run-all", *COUNTING, "--trials", "2")
+    mesosweep(*words)
+
+    (root,) = here.glob("sweeps/*/*")
+    told = [len((root / f"_stage{n}_results.csv").read_text().splitlines()) for n in (1, 2, 3)]
+    assert told == [3, 3, 3]  # a header, and a line for each trial
+    (line,) = (root / "commands.jsonl").read_text().splitlines()
+    assert json.loads(line)["argv"] == ["mesosweep", *words]
+
+
 def test_running_it_again_repeats_nothing(mesosweep: Mesosweep) -> None:
     words = ("run-all", *COUNTING, "--trials", "2")
     first = mesosweep(*words)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from mesosweep.domain import errors, events
 from mesosweep.plugins import KINDS
+from mesosweep.ports.opening import OFFERED
 
 
 def page() -> str:
@@ -31,6 +32,13 @@ def _lines() -> Iterator[str]:
     for kind in KINDS:
         what = f"a value of type `{kind.type.__name__}`" if kind.type else "a factory"
         yield f"| {kind.word} | `{kind.group}` | {what} |"
+    yield ""
+    yield "A backend's factory is called with keyword arguments: those of these that it names."
+    yield ""
+    yield "| name | what it is |"
+    yield "|---|---|"
+    for name, meaning in OFFERED.items():
+        yield f"| `{name}` | {meaning} |"
     yield ""
     yield "## Events"
     yield ""

@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from mesosweep.domain.score import Score
 from mesosweep.domain.space import Assignment, SearchSpace
+from mesosweep.domain.stopping import Stopping
 from mesosweep.domain.study import Study, StudySnapshot
-from mesosweep.domain.trial import Trial
+from mesosweep.domain.trial import Evaluation, Progress, Trial
 from mesosweep.engine import SampledBackend
 from mesosweep.ports import Clock, TrialOrder
 from mesosweep.testing.backend import a_study, lost, scored
@@ -39,6 +41,10 @@ class Bench:
         self.trials: dict[str, Trial] = {}
         self.orders: list[TrialOrder] = []
         self.stopped = 0
+        self.curves: dict[str, list[Evaluation]] = {}
+        self.read = 0
+        """How often evaluations were asked for."""
+        self.ended_early: dict[str, str] = {}
 
     def known(self, study: Study) -> Sequence[Trial]:
         return sorted(self.trials.values(), key=lambda trial: int(trial.trial_id))
@@ -50,6 +56,23 @@ class Bench:
         self.trials[order.trial_id] = Trial(
             order.trial_id, order.study.attempt, "running", order.assignment, origin=order.origin
         )
+
+    def evaluations(self, study: Study, trial: Trial) -> Sequence[Evaluation]:
+        self.read += 1
+        return self.curves.get(trial.trial_id, ())
+
+    def end_early(self, study: Study, trial: Trial, reason: str) -> None:
+        self.ended_early[trial.trial_id] = reason
+
+    def report(self, trial_id: str, *means: float) -> None:
+        """Have a trial report means at 25, 50, … steps."""
+        curve = [
+            Evaluation(25 * number, Score(10, mean, 1.0, 100.0, 1.0))
+            for number, mean in enumerate(means, start=1)
+        ]
+        self.curves[trial_id] = curve
+        progress = Progress(curve[-1].step, 100.0, curve[-1])
+        self.trials[trial_id] = replace(self.trials[trial_id], progress=progress)
 
     def capacity(self, study: Study) -> int:
         running = [trial for trial in self.trials.values() if not trial.has_ended]
@@ -220,3 +243,107 @@ def test_preparing_shows_the_very_words_of_a_trial(bench: Bench) -> None:
 
     assert request["trial"][:3] == ["mesosweep", "trial", "--species=counting"]
     assert bench.orders == []
+
+
+MEDIAN = Stopping("median", timesteps=100)
+
+
+def with_five_ended(bench: Bench, study: Study) -> SampledBackend:
+    """Return a backend whose trials 1 to 5 ended at 1.0, 2.0, … while 6 runs."""
+    backend, _ = submitted(bench, study)
+    for number in range(1, 6):
+        bench.report(str(number), *[float(number)] * 4)
+    bench.finish(study, "1", "2", "3", "4", "5")
+    return backend
+
+
+def test_a_trial_without_a_chance_is_ended_as_soon_as_an_evaluation_says_so(bench: Bench) -> None:
+    study = a_study(trials=8, parallel=6, stopping=MEDIAN)
+    backend = with_five_ended(bench, study)
+    job = backend.find(study)
+    assert job is not None
+
+    backend.poll(job)
+    assert bench.ended_early == {}
+    bench.report("6", 0.5)
+    backend.poll(job)
+
+    assert list(bench.ended_early) == ["6"]
+    assert "below the median 3 of 5 trials" in bench.ended_early["6"]
+
+
+def test_a_good_trial_runs_on(bench: Bench) -> None:
+    study = a_study(trials=8, parallel=6, stopping=MEDIAN)
+    backend = with_five_ended(bench, study)
+    job = backend.find(study)
+    assert job is not None
+
+    for means in ((3.5,), (3.5, -9.0), (3.5, -9.0, -9.0)):
+        bench.report("6", *means)
+        backend.poll(job)
+
+    assert bench.ended_early == {}
+
+
+def test_without_a_rule_nobody_is_looked_at(bench: Bench) -> None:
+    study = a_study(trials=8, parallel=6)
+    backend = with_five_ended(bench, study)
+    job = backend.find(study)
+    assert job is not None
+
+    bench.report("6", 0.5)
+    backend.poll(job)
+
+    assert (bench.read, bench.ended_early) == (0, {})
+
+
+def test_evaluations_are_read_only_when_there_is_a_new_one(bench: Bench) -> None:
+    study = a_study(trials=6, parallel=6, stopping=MEDIAN)
+    backend = with_five_ended(bench, study)
+    job = backend.find(study)
+    assert job is not None
+    bench.report("6", 9.0)
+
+    backend.poll(job)
+    once = bench.read
+    backend.poll(job)
+    backend.poll(job)
+    assert bench.read == once
+    bench.report("6", 9.0, 9.0)
+    backend.poll(job)
+
+    assert bench.read == 2 * once
+
+
+def test_after_a_restart_the_decision_is_made_again_from_what_is_on_record(bench: Bench) -> None:
+    study = a_study(trials=8, parallel=6, stopping=MEDIAN)
+    backend = with_five_ended(bench, study)
+    job = backend.find(study)
+    assert job is not None
+    bench.report("6", 0.5)
+    backend.poll(job)
+    before = dict(bench.ended_early)
+    bench.ended_early.clear()
+
+    reopened = opened(bench)
+    job = reopened.find(study)
+    assert job is not None
+    reopened.poll(job)
+
+    assert bench.ended_early == before
+    assert before
+
+
+def test_a_stopped_trial_makes_room_and_counts_as_one_of_those_wanted(bench: Bench) -> None:
+    study = a_study(trials=7, parallel=6, stopping=MEDIAN)
+    backend = with_five_ended(bench, study)
+    job = backend.find(study)
+    assert job is not None
+    bench.trials["6"] = replace(bench.trials["6"], status="stopped", best_mean_reward=0.5)
+
+    backend.poll(job)
+    bench.finish(study, "7")
+    snapshot = backend.poll(job)
+
+    assert snapshot.state == "succeeded"
+    assert [trial.status for trial in snapshot.trials].count("stopped") == 1

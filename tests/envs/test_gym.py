@@ -16,8 +16,8 @@ from hopper_species.plant import BODY, SETTINGS
 
 from mesosweep.domain.errors import PluginError, PluginNotFound, SettingsError
 from mesosweep.envs.batch import Lanes
-from mesosweep.envs.camera import NoPicture
 from mesosweep.envs.gym import BatchEnv, open_env, register, stage_env
+from mesosweep.envs.no_picture import NoPicture
 from mesosweep.plugins import Species
 
 

@@ -15,6 +15,7 @@ from mesosweep.records.layout import (
     sweep_folder,
 )
 from mesosweep.records.stage_config import StageConfig, read_stage_config, write_stage_config
+from mesosweep.testing.backend import a_study
 
 
 def test_a_sweep_lies_under_its_species_and_algorithm() -> None:
@@ -76,3 +77,15 @@ def test_a_damaged_one_is_a_sentence(tmp_path: Path, text: str) -> None:
 
     with pytest.raises(StoreError, match=r"stage_config\.json"):
         read_stage_config(tmp_path / "stage_config.json")
+
+
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("attempt", [0, 1, 12])
+def test_a_study_calls_the_folder_of_each_job_as_the_layout_does(first: int, attempt: int) -> None:
+    own = stage_folder(Path("sweep"), stage=3, attempt=first)
+    study = a_study(stage=3, attempt=first, folder=str(own))
+
+    folder = study.folder_of(attempt)
+
+    assert folder == str(stage_folder(Path("sweep"), stage=3, attempt=attempt))
+    assert stage_and_attempt(Path(folder).name) == (3, attempt)

@@ -289,3 +289,18 @@ def test_an_export_that_fails_warns_once_and_stops_nothing(
     (line,) = warned
     assert "optuna-dashboard" in line
     assert "optuna.journal" in line
+
+
+def test_trials_of_several_jobs_are_one_study_with_the_curve_of_each(
+    story: Story, plan: SweepPlan, tmp_path: Path
+) -> None:
+    for folder, reward in (("stage1", 10.0), ("stage1_a1", 20.0)):
+        with ProgressWriter(tmp_path / folder / "1" / "progress.jsonl") as progress:
+            progress.tell(Progress(5, 100.0, Evaluation(5, a_score(reward))))
+
+    tell(plan, [*story.second_job(), e.TrialFinished(1, at(story.finished(1, 90.0, attempt=1)))])
+
+    finished = [t for t in read(plan).trials if t.state == TrialState.COMPLETE]
+    assert [t.user_attrs["attempt"] for t in finished] == [0, 1]
+    assert [t.intermediate_values for t in finished] == [{5: 10.0}, {5: 20.0}]
+    assert len(optuna.get_all_study_summaries(storage(plan))) == 1

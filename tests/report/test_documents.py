@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from mesosweep.domain import events as e
+from mesosweep.domain.winner import Winner
 from mesosweep.report.documents import status_document
 from mesosweep.report.picture import picture_of
 from mesosweep.testing.story import Story
@@ -43,3 +44,15 @@ def test_a_stage_that_has_not_begun_has_no_winner_and_no_verdict(story: Story) -
 
     assert (stage["status"], stage["winner"], stage["gate_passed"]) == ("pending", None, None)
     assert stage["trials"] == []
+
+
+def test_a_trial_of_a_later_job_is_told_by_attempt_and_id(story: Story) -> None:
+    winner = story.finished(1, 130.0, attempt=1)
+    assert winner.checkpoint is not None
+    won = e.WinnerChosen(1, Winner(winner, 130.0, winner.checkpoint, gate_passed=True))
+
+    stage = document(story, *story.second_job(), e.TrialFinished(1, winner), won)["stages"][0]
+
+    told = [(trial["attempt"], trial["trial_id"]) for trial in stage["trials"]]
+    assert told == [(0, "1"), (0, "2"), (1, "1")]
+    assert (stage["winner"]["attempt"], stage["winner"]["trial_id"]) == (1, "1")

@@ -37,6 +37,7 @@ def test_every_event_can_be_told(story: Story) -> None:
         e.StudyProgressed(1, (story.running(1, step=5),)),
         e.TrialFailed(1, story.failed(9, "a\nb")),
         e.RetryScheduled(1, "quota", 60.0),
+        e.WinnerPromoted(1, the_winner(story)),
         e.StageFailed(story.now, 1, "nothing worked"),
         e.SweepFinished(story.now, state),
     ]

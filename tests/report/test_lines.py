@@ -75,3 +75,11 @@ def test_no_line_ever_holds_a_line_break_or_a_colour(story: Story) -> None:
 
 def test_nothing_to_say_is_an_empty_line() -> None:
     assert one_line(None) == ""
+
+
+def test_trials_of_several_jobs_are_told_apart(story: Story) -> None:
+    written = lines_of(story, *story.second_job(), e.TrialFinished(1, story.finished(1, 130.0)))
+
+    assert "trial 1 finished" in written[1]
+    assert written[-2].startswith("stage 1: trial a1/1 runs (startup)")
+    assert "trial a0/1 finished" in written[-1]

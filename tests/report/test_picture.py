@@ -94,3 +94,26 @@ def test_ended_trials_tell_the_time_of_the_rest(story: Story) -> None:
 
     # Each took a minute; two are left and run side by side.
     assert seconds_left(picture, picture.state.stage(1)) == pytest.approx(60.0)
+
+
+def test_a_trial_of_another_job_with_the_same_number_is_another_trial(story: Story) -> None:
+    picture = follow(picture_of(story.plan), *story.second_job())
+    stage = picture.state.stage(1)
+
+    (running,) = picture.running(stage)
+    ended = follow(picture, e.TrialFinished(1, story.finished(1, 90.0, attempt=1)))
+
+    assert running.identity == (1, "1")
+    assert running.progress is not None
+    assert [t.identity for t in ended.state.stage(1).trials] == [(0, "1"), (0, "2"), (1, "1")]
+    assert ended.running(ended.state.stage(1)) == ()
+    best = ended.best(ended.state.stage(1))
+    assert best is not None
+    assert best.identity == (0, "1")
+
+
+def test_what_a_lost_job_left_undone_does_not_count_as_done(story: Story) -> None:
+    picture = follow(picture_of(story.plan), *story.second_job())
+
+    assert [trial.identity for trial in picture.state.stage(1).ended] == [(0, "1")]
+    assert seconds_left(picture, picture.state.stage(1)) == pytest.approx(3 * 60.0 / 2, rel=0.01)

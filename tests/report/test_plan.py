@@ -6,8 +6,10 @@ import io
 
 from rich.console import Console
 
+from mesosweep.report.bill import Bill
 from mesosweep.report.cost import cost_of
-from mesosweep.report.plan import plan_document, plan_view
+from mesosweep.report.plan import plan_view
+from mesosweep.report.plan_document import plan_document
 from mesosweep.report.summary import show
 from mesosweep.settings.advice import SideBySide
 from mesosweep.testing.story import Story
@@ -46,6 +48,29 @@ def test_the_plan_says_what_its_time_rests_on(story: Story) -> None:
     assert "to know: mesosweep bench --species velociraptor --algorithm ppo" in guessed
     assert "mesosweep bench" not in known
     assert "80% of it beside others" in known
+
+
+def test_what_a_plan_costs_elsewhere_is_told_by_stage_and_in_all(story: Story) -> None:
+    price = "SPOT at $0.0920 an hour, prices of 22 November 2026"
+    bill = Bill("n1-standard-8", "us-central1, project p", price, {1: 1.5, 2: 2.5, 3: 4.25})
+    measured = dict.fromkeys((1, 2, 3), CHECK)
+
+    told = text(plan_view(story.plan, measured, bill=bill))
+    document = plan_document(story.plan, measured, bill=bill)
+
+    assert "n1-standard-8 in us-central1, project p · SPOT" in told
+    assert "~$4.25" in told
+    assert f"Cost in all: ~$8.25, {price}" in told
+    assert "1k steps/s" in told
+    assert "mesosweep bench" not in told
+    assert (document["bill"]["total_usd"], document["bill"]["usd"]["1"]) == (8.25, 1.5)
+
+
+def test_a_part_of_the_cost_is_no_total(story: Story) -> None:
+    bill = Bill("n1-standard-8", "us-central1, project p", "no known price", {1: 1.5})
+
+    assert bill.total_usd(story.plan) is None
+    assert "Cost in all: unmeasured" in text(plan_view(story.plan, bill=bill))
 
 
 def test_programs_are_told_the_same(story: Story) -> None:

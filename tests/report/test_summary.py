@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import shlex
+from dataclasses import replace
 
 from rich.console import Console
 
 from mesosweep.domain import events as e
+from mesosweep.domain.trial import Trial
 from mesosweep.domain.winner import Winner
 from mesosweep.report.picture import Picture, picture_of
 from mesosweep.report.summary import (
@@ -166,3 +168,41 @@ def test_a_finished_sweep_may_be_tidied_up(story: Story) -> None:
     stages = [event for n in (1, 2, 3) for event in story.whole_stage(n, 160.0)]
 
     assert what_next(told(story, *stages).state, again=AGAIN).startswith("mesosweep gc ")
+
+
+def test_a_winner_of_a_study_of_two_jobs_is_named_by_attempt(story: Story) -> None:
+    winner = story.finished(1, 130.0, attempt=1)
+    assert winner.checkpoint is not None
+    won = e.WinnerChosen(1, Winner(winner, 130.0, winner.checkpoint, gate_passed=True))
+
+    picture = told(story, *story.second_job(), e.TrialFinished(1, winner), won)
+
+    assert "trial a1/1" in printed(picture)
+    (lost,) = [line for line in missing_words(picture.state) if "without a result" in line]
+    assert "the first, a0/2, failed" in lost
+
+
+def a_stopped_trial(story: Story, number: int, *, steps: int) -> Trial:
+    reason = "best mean 1 by step 40,000, below the median 9 of 5 trials before it"
+    return replace(
+        story.finished(number, 1.0),
+        status="stopped",
+        panel=None,
+        verdict=None,
+        steps_trained=steps,
+        reason=reason,
+    )
+
+
+def test_it_tells_what_was_stopped_early_and_the_steps_that_this_saved(story: Story) -> None:
+    stopped = [a_stopped_trial(story, n, steps=steps) for n, steps in ((2, 40_000), (3, 30_000))]
+    events = [e.TrialFinished(1, trial) for trial in (story.finished(1, 9.0), *stopped)]
+
+    text = printed(told(story, story.submitting(1), story.submitted(1), *events), width=120)
+
+    assert "Stopped early" in text
+    assert "- 1 balance: 2 of 3 trials; 130,000 of 300,000 steps saved (43%)" in text
+
+
+def test_where_nothing_was_stopped_nothing_is_said_of_it(story: Story) -> None:
+    assert "Stopped early" not in printed(told(story, *story.whole_stage(1, 120.0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -108,3 +109,34 @@ def test_a_sentence_is_shown_below_the_table(story: Story) -> None:
 
 def test_it_repaints_at_most_four_times_a_second() -> None:
     assert REPAINTS_PER_S <= 4
+
+
+def test_trials_of_several_jobs_are_named_by_attempt(story: Story) -> None:
+    picture = picture_of(story.plan, seen_at=story.now)
+    for event in story.second_job():
+        picture = picture.after(event)
+
+    lines = drawn(picture, width=140, height=40)
+
+    assert "1/4 · 1 running · 1 failed" in lines[2]
+    names = [line.split("  ")[0] for line in lines if line.startswith("1/a")]
+    assert names == ["1/a0/1 best", "1/a0/2 last", "1/a1/1"]
+
+
+def test_a_trial_that_was_stopped_early_is_counted_and_says_why(story: Story) -> None:
+    reason = "best mean 1 by step 40,000, below the median 9 of 5 trials before it"
+    stopped = replace(
+        story.finished(6, 30.0, stage=2),
+        status="stopped",
+        panel=None,
+        verdict=None,
+        steps_trained=40_000,
+        reason=reason,
+    )
+    picture = busy(story, running=1).after(e.TrialFinished(2, stopped))
+
+    text = "\n".join(drawn(picture, width=160, height=40))
+
+    assert "1 stopped" in text
+    assert f"stopped early: {reason}" in text
+    assert "◼1" in "\n".join(drawn(picture, width=90, height=40))

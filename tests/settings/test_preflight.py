@@ -12,6 +12,7 @@ from mesosweep.settings.preflight import (
     check_curriculum,
     check_rollouts,
     corner_trials,
+    grace,
     judging,
 )
 
@@ -82,6 +83,20 @@ def test_steering_that_will_be_shortened_is_said() -> None:
 def test_impossible_steering_is_an_error(space: dict[str, Double], complaint: str) -> None:
     with pytest.raises(SettingsError, match=complaint):
         check_curriculum(SearchSpace(space), WALK, timesteps=1_000, where="stage2")
+
+
+def test_grace_is_the_longest_that_any_trial_may_warm_up_and_ramp() -> None:
+    space = SearchSpace(
+        {
+            "curriculum_ramp_timesteps": Discrete((200, 2_000)),
+            "curriculum_warmup_timesteps": Integer(0, 500),
+        }
+    )
+
+    assert grace(space, WALK, timesteps=10_000) == 2_500
+    # Shortened to half of the budget, as the trials are.
+    assert grace(space, WALK, timesteps=1_000) == 500
+    assert grace(SearchSpace({}), WALK, timesteps=1_000) == 0
 
 
 def test_a_swept_ramp_needs_a_weight_to_raise() -> None:

@@ -74,8 +74,8 @@ def test_parts_come_before_what_names_them_and_the_record_last() -> None:
         "checkpoint/100/model.zip",
         "models/best_model.zip",
         "progress.jsonl",
-        "checkpoint/100/manifest.json",
         "models/best_model.manifest.json",
+        "checkpoint/100/manifest.json",
         "metrics.json",
     ]
 

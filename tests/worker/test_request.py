@@ -115,3 +115,43 @@ def test_each_trial_has_a_seed_of_its_own() -> None:
 def test_what_makes_no_sense_is_said(argv: tuple[str, ...], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         parsed(*argv)
+
+
+@pytest.mark.parametrize("said", ["/gcs/b/sweeps/stage1", "gs://b/sweeps/stage1/"])
+def test_a_folder_in_a_bucket_is_called_as_a_container_sees_it(said: str) -> None:
+    request = parsed(*MINIMAL, f"--output-dir={said}", trial_id="3")
+
+    assert request.is_in_bucket
+    assert request.folder == Path("/gcs/b/sweeps/stage1/3")
+
+
+def test_a_folder_of_this_machine_is_in_no_bucket() -> None:
+    assert not parsed(*MINIMAL, "--output-dir=out").is_in_bucket
+
+
+@pytest.mark.parametrize("said", ["gs://b/my stages", "/gcs/b/my stages"])
+def test_stage_files_may_lie_in_a_bucket(said: str) -> None:
+    assert parsed(*MINIMAL, f"--stage-dir={said}").stage_dir == Path("/gcs/b/my stages")
+
+
+@pytest.mark.parametrize(
+    ("place", "trial_id", "folder"),
+    [
+        ("gs://b/sweeps/stage1/3/model/", "3", "/gcs/b/sweeps/stage1/3"),
+        ("gs://b/mine/model/", None, "/gcs/b/mine/local"),
+    ],
+)
+def test_in_a_job_of_ones_own_the_service_says_where_to_write(
+    place: str, trial_id: str | None, folder: str
+) -> None:
+    environ = {"AIP_MODEL_DIR": place} | ({"CLOUD_ML_TRIAL_ID": trial_id} if trial_id else {})
+
+    request = parse_request(MINIMAL, registry=Registry(), environ=environ)
+    told = parse_request((*MINIMAL, "--output-dir=x"), registry=Registry(), environ=environ)
+
+    assert request.folder == Path(folder)
+    assert told.output_dir == Path("x")
+
+
+def test_the_document_of_its_study_arrives() -> None:
+    assert parsed(*MINIMAL, "--study=gs://b/stage1/study.json").study == "gs://b/stage1/study.json"

@@ -2,46 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from mesosweep.domain.errors import PluginNotFound
-from mesosweep.domain.score import Score
-from mesosweep.domain.trial import Evaluation
+from mesosweep.domain.trial import Evaluation, Trial
 from mesosweep.plugins import Registry
-from mesosweep.worker.tracking import tracking
+from mesosweep.testing.tracker import a_trial, an_evaluation
+from mesosweep.worker import trial as trial_module
+from mesosweep.worker.request import TrialRequest
+from mesosweep.worker.tracking import sweep_of, tracking
+from mesosweep.worker.trial import run_trial
 
-EVALUATION = Evaluation(10, Score(1, 1.0, 0.0, 1.0, 1.0))
-heard: list[object] = []
-
-
-@contextmanager
-def listener(order: Mapping[str, Any]) -> Iterator[Callable[[Evaluation], None]]:
-    heard.append(order["trial_id"])
-    yield heard.append
-    heard.append("closed")
+Moment = Literal["open", "evaluated", "stepped", "ended", "close", "never"]
+EVALUATION = an_evaluation(10, 1.0)
 
 
-@contextmanager
-def breaker(order: Mapping[str, Any]) -> Iterator[Callable[[Evaluation], None]]:
-    def fail(evaluation: Evaluation) -> None:
-        heard.append("broke")
-        raise ConnectionError("no network")
+@dataclass
+class Listener:
+    """A tracker that remembers what it heard, and may break at a moment."""
 
-    yield fail
+    breaks: Moment = "never"
 
+    def __post_init__(self) -> None:
+        self.heard: list[object] = []
+        self.orders: list[Mapping[str, Any]] = []
 
-def registry() -> Registry:
-    """Return a registry with both of them; importlib mode lends a test module no stable name."""
-    return _Given({"listener": listener, "breaker": breaker})
+    @contextmanager
+    def __call__(self, order: Mapping[str, Any]) -> Iterator[Listener]:
+        self.orders.append(order)
+        self._at("open", "opened")
+        try:
+            yield self
+        finally:
+            self._at("close", "closed")
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        self._at("evaluated", evaluation)
+
+    def stepped(self, step: int, values: Mapping[str, float]) -> None:
+        self._at("stepped", (step, dict(values)))
+
+    def ended(self, trial: Trial) -> None:
+        self._at("ended", trial)
+
+    def _at(self, moment: Moment, what: object) -> None:
+        self.heard.append(what)
+        if self.breaks == moment:
+            raise ConnectionError("no network")
 
 
 class _Given(Registry):
-    def __init__(self, trackers: Mapping[str, Any]) -> None:
+    """A registry with these trackers; importlib mode lends a test module no stable name."""
+
+    def __init__(self, **trackers: Listener) -> None:
         super().__init__([EntryPoint(name, "none:none", "mesosweep.trackers") for name in trackers])
         self._trackers = trackers
 
@@ -49,30 +69,124 @@ class _Given(Registry):
         return self._trackers[name] if name in self._trackers else super().get(kind, name)
 
 
-@pytest.fixture(autouse=True)
-def _silence() -> None:
-    heard.clear()
+def test_every_tracker_hears_everything_and_is_closed() -> None:
+    one, other = Listener(), Listener()
+    ended = a_trial()
+
+    with tracking(["one", "other"], {}, registry=_Given(one=one, other=other)) as track:
+        track.evaluated(EVALUATION)
+        track.stepped(20, {"loss": 1.0})
+        track.ended(ended)
+
+    assert one.heard == ["opened", EVALUATION, (20, {"loss": 1.0}), ended, "closed"]
+    assert other.heard == one.heard
 
 
-def test_a_tracker_hears_every_evaluation_and_is_closed() -> None:
-    with tracking(["listener"], {"trial_id": "7"}, registry=registry()) as track:
-        track(EVALUATION)
+@pytest.mark.parametrize("moment", ["open", "evaluated", "stepped", "ended", "close"])
+def test_one_that_breaks_is_let_go_and_told_of_once(
+    moment: Moment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken, sound = Listener(moment), Listener()
 
-    assert heard == ["7", EVALUATION, "closed"]
+    with tracking(["broken", "sound"], {}, registry=_Given(broken=broken, sound=sound)) as track:
+        for _ in range(2):
+            track.evaluated(EVALUATION)
+            track.stepped(20, {})
+        track.ended(a_trial())
+
+    assert capsys.readouterr().err == "Tracker 'broken' was let go: no network\n"
+    assert len(sound.heard) == 7
+    if moment in ("evaluated", "stepped", "ended"):
+        assert broken.heard[-1] == "closed"
 
 
-def test_a_broken_tracker_is_let_go(capsys: pytest.CaptureFixture[str]) -> None:
-    with tracking(["breaker", "listener"], {"trial_id": "7"}, registry=registry()) as track:
-        track(EVALUATION)
-        track(EVALUATION)
+def test_what_stops_a_trial_passes_through_and_closes_them() -> None:
+    listener = Listener()
 
-    assert heard == ["7", "broke", EVALUATION, EVALUATION, "closed"]
-    assert "no network" in capsys.readouterr().err
+    with pytest.raises(KeyboardInterrupt), tracking(["it"], {}, registry=_Given(it=listener)):
+        raise KeyboardInterrupt
+
+    assert listener.heard == ["opened", "closed"]
 
 
 def test_an_unknown_tracker_is_refused_before_anything_happens() -> None:
+    listener = Listener()
+
     with (
         pytest.raises(PluginNotFound),
-        tracking(["wadnb"], {"trial_id": "7"}, registry=registry()),
+        tracking(["it", "wadnb"], {}, registry=_Given(it=listener)),
     ):
         raise AssertionError("it was opened")
+
+    assert listener.heard == []
+
+
+def request(tmp_path: Path, **more: Any) -> TrialRequest:
+    said = {"species": "counting", "algorithm": "count", "stage": 1, "timesteps": 40}
+    place = {"output_dir": tmp_path / "sweep" / "stage1", "trial_id": "3", "trackers": ("it",)}
+    return TrialRequest(**{**said, "eval_freq": 20, "save_freq": 10, **place, **more})
+
+
+def test_a_trial_tells_its_curve_its_result_and_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener()
+    _install(monkeypatch, listener)
+
+    trial = run_trial(request(tmp_path))
+
+    (order,) = listener.orders
+    assert order["folder"] == str(tmp_path / "sweep/stage1/3")
+    assert (order["step"], order["timesteps"], order["seed"]) == (0, 40, trial.seed)
+    assert order["parameters"] == trial.parameters
+    evaluations = [heard for heard in listener.heard if isinstance(heard, Evaluation)]
+    assert [evaluation.step for evaluation in evaluations] == [20, 40]
+    assert any(isinstance(heard, tuple) and "learning_rate" in heard[1] for heard in listener.heard)
+    assert listener.heard[-2:] == [trial, "closed"]
+
+
+def test_a_trial_that_goes_on_says_from_where_and_has_not_ended_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener = Listener()
+    _install(monkeypatch, listener)
+    asked: list[int] = []
+
+    def soon() -> bool:
+        asked.append(0)
+        return len(asked) > 8
+
+    assert run_trial(request(tmp_path), stop=soon).status == "running"
+    assert not any(isinstance(heard, Trial) for heard in listener.heard)
+    assert run_trial(request(tmp_path)).status == "finished"
+
+    first, second = listener.orders
+    assert first["step"] == 0
+    assert 0 < second["step"] < 40
+    assert first["sweep"] == second["sweep"]
+
+
+def test_a_trial_whose_tracker_cannot_be_opened_finishes_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(monkeypatch, Listener("open"))
+
+    assert run_trial(request(tmp_path)).status == "finished"
+
+
+def test_trials_of_one_sweep_share_a_name_whatever_their_stage(tmp_path: Path) -> None:
+    def named(place: str, **more: Any) -> str:
+        return sweep_of(request(tmp_path, output_dir=tmp_path / place, **more))
+
+    assert named("a/stage1") == named("a/stage2_a1", stage=2) != named("b/stage1")
+    assert named("a") == named("a/stage1")
+    # A worker in a container trains on a disk of its own; the study's document is what it shares.
+    study = "gs://bucket/a/stage1/study.json"
+    assert named("x", study=study) == named("y", study=study)
+
+
+def _install(monkeypatch: pytest.MonkeyPatch, listener: Listener) -> None:
+    def with_it(names: Any, order: Any) -> Any:
+        return tracking(names, order, registry=_Given(it=listener))
+
+    monkeypatch.setattr(trial_module, "tracking", with_it)

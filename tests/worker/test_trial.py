@@ -22,6 +22,9 @@ from mesosweep.domain.errors import (
 )
 from mesosweep.domain.seeds import evidence_seeds, training_seed
 from mesosweep.records import lease
+from mesosweep.records.bundle import open_bundle
+from mesosweep.records.layout import TrialFolder
+from mesosweep.records.stop import write_stop
 from mesosweep.testing import counting
 from mesosweep.worker import observer, prepare
 from mesosweep.worker.request import TrialRequest
@@ -211,6 +214,54 @@ def test_a_stop_in_an_evaluation_ends_it_at_the_next_control_step(
     assert len(looks) == LAST_EVALUATION
 
 
+def test_told_to_end_early_a_trial_keeps_its_best_and_faces_no_panel(
+    request_: TrialRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "_LOOK_S", 0.0)
+    folder = TrialFolder(request_.folder)
+
+    trial = run_trial(request_, stop=saying_enough(folder, looks=70))
+
+    record = read(folder.metrics)
+    assert trial.status == record["status"] == "stopped"
+    assert trial.reason == record["reason"] == "below the median"
+    assert trial.steps_asked == 100
+    # It heard of it before step 50: looks fall before 25 steps, 20 control steps, 25 steps more.
+    assert trial.steps_trained == 49
+    assert trial.best_mean_reward is not None
+    assert (trial.panel, trial.verdict, trial.passed) == (None, None, False)
+    assert trial.checkpoint is not None
+    assert open_bundle(Path(trial.checkpoint.uri)).step == record["best_step"] == 25
+    assert trial.final_checkpoint is None
+    assert not folder.checkpoints.exists()
+    assert not folder.stop.exists()
+    assert run_trial(request_) == trial
+
+
+def test_killed_before_it_hears_of_its_end_it_ends_all_the_same(request_: TrialRequest) -> None:
+    folder = TrialFolder(request_.folder)
+    with pytest.raises(KeyboardInterrupt):
+        run_trial(request_, stop=crash_after(75))
+    write_stop(folder.stop, "below the median")
+
+    trial = run_trial(request_)
+
+    assert (trial.status, trial.reason) == ("stopped", "below the median")
+    assert trial.steps_trained == 40
+    assert trial.checkpoint is not None
+
+
+def test_one_that_has_trained_all_its_steps_faces_its_panel(request_: TrialRequest) -> None:
+    folder = TrialFolder(request_.folder)
+    assert run_trial(request_, stop=after(PANEL)).status == "running"
+    write_stop(folder.stop, "below the median")
+
+    trial = run_trial(request_)
+
+    assert (trial.status, trial.reason) == ("finished", None)
+    assert not folder.stop.exists()
+
+
 @pytest.mark.usefixtures("every_step")
 def test_a_lost_worker_costs_the_steps_since_its_last_checkpoint(request_: TrialRequest) -> None:
     unbroken = replace(request_, output_dir=request_.output_dir / "unbroken")
@@ -335,6 +386,18 @@ def test_a_record_cut_in_half_is_neither_believed_nor_overwritten(request_: Tria
 def test_two_processes_never_train_one_trial(request_: TrialRequest) -> None:
     with lease.hold(request_.folder), pytest.raises(SweepLocked, match=str(os.getpid())):
         run_trial(request_)
+
+
+def saying_enough(folder: TrialFolder, *, looks: int) -> Callable[[], bool]:
+    """Never say to stop, but at the given look write down that the trial is to end early."""
+    counted = after(looks)
+
+    def look() -> bool:
+        if counted():
+            write_stop(folder.stop, "below the median")
+        return False
+
+    return look
 
 
 def after(looks: int) -> Callable[[], bool]:

@@ -34,7 +34,8 @@ def run_worker(main: str, argv: Sequence[str], trial_id: str, log: str, pipe: Co
     threading.Thread(target=_watch, args=(pipe, stop), name="supervisor", daemon=True).start()
     os.environ["CLOUD_ML_TRIAL_ID"] = trial_id
     # Each trial reports into its own folder, whatever the supervisor's environment says.
-    os.environ.pop("CLOUD_ML_HP_METRIC_FILE", None)
+    for service in ("CLOUD_ML_HP_METRIC_FILE", "CLOUD_ML_JOB_ID"):
+        os.environ.pop(service, None)
     began = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} pid {os.getpid()}"
     command = shlex.join(["mesosweep", *argv]) if argv[0] == "trial" else main
     print(f"# {began}: CLOUD_ML_TRIAL_ID={trial_id} {command}")

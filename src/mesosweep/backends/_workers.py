@@ -23,12 +23,15 @@ from mesosweep.backends._preloading import modules_for
 from mesosweep.backends._server import start_worker
 from mesosweep.domain.errors import Interrupted, StoreError
 from mesosweep.domain.study import Study, trial_arguments
-from mesosweep.domain.trial import Trial
+from mesosweep.domain.trial import Evaluation, Trial
 from mesosweep.plugins import Registry
 from mesosweep.ports import Clock, TrialOrder
 from mesosweep.records import lease
 from mesosweep.records.bundle import open_bundle
 from mesosweep.records.layout import TrialFolder
+from mesosweep.records.progress import all_evaluations
+from mesosweep.records.stop import write_stop
+from mesosweep.stores import reach
 
 MAIN = "mesosweep.worker.process:main"
 """Named, not imported: nothing that trains is loaded into the supervisor."""
@@ -38,6 +41,8 @@ _LOOK_S = 0.25
 STALL_S = 1_800.0
 """A worker whose progress says nothing for so long hangs. The longest silence of a sound one is
 its panel, or one update; both take minutes at the most."""
+_WHOLE = 1 << 62
+"""Stands for the last step of a trial that has ended: its evaluations are read once more."""
 _GOES = 3
 """So often is one trial taken up in one process; what ends it each time is no accident then."""
 
@@ -58,6 +63,8 @@ class _Known:
     orders: dict[str, TrialOrder] = field(default_factory=dict)
     ended: dict[str, Trial] = field(default_factory=dict)
     workers: dict[str, _Worker] = field(default_factory=dict)
+    curves: dict[str, tuple[int, Sequence[Evaluation]]] = field(default_factory=dict)
+    """Trial id → last step that was on record when its evaluations were read, and these."""
 
 
 class LocalRunner:
@@ -98,6 +105,19 @@ class LocalRunner:
         for worker in list(mine.workers.values()):
             self._look_at(worker)
         return self._trials(study)
+
+    def evaluations(self, study: Study, trial: Trial) -> Sequence[Evaluation]:
+        """Return what the trial's folder tells; read again only when there is more."""
+        curves = self._mine(study).curves
+        last = trial.progress.last_evaluation if trial.progress else None
+        step = _WHOLE if trial.has_ended else last.step if last else -1
+        if curves.get(trial.trial_id, (None, ()))[0] != step:
+            folder = TrialFolder(Path(study.folder) / trial.trial_id)
+            curves[trial.trial_id] = step, all_evaluations(folder.progress)
+        return curves[trial.trial_id][1]
+
+    def end_early(self, study: Study, trial: Trial, reason: str) -> None:
+        write_stop(TrialFolder(Path(study.folder) / trial.trial_id).stop, reason)
 
     def capacity(self, study: Study) -> int:
         return study.parallel - len(self._mine(study).workers)
@@ -199,7 +219,7 @@ class LocalRunner:
 
     def _check_parent(self, study: Study) -> None:
         if study.load is not None and study.load.uri not in self._whole_parents:
-            open_bundle(Path(study.load.uri))
+            open_bundle(reach.bundle(study.load.uri))
             self._whole_parents.add(study.load.uri)
 
     def _mine(self, study: Study) -> _Known:

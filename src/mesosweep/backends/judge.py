@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from mesosweep.backends._log import cause_of
@@ -32,6 +32,8 @@ def judge(study: Study, winner: Trial, default: Trial | None) -> Verified:
     """
     from mesosweep.backends._server import start_worker
 
+    # The trial as it was run: one of a later job of its study has that job's folder and seed.
+    study = replace(study, attempt=winner.attempt, folder=study.folder_of(winner.attempt))
     folder = TrialFolder(Path(study.folder) / winner.trial_id)
     hearing = _hearing(study, winner, default)
     worker, pipe = start_worker(

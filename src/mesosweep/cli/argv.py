@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesosweep.cli.rehearsing import Rehearsal
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +19,23 @@ class Words:
     """As typed, the command's name first."""
     injected: dict[str, str]
     """Parameters that a tuning service added, as text."""
+    rehearsal: Rehearsal | None = None
+    """The cloud of this machine, where that stands for the real one."""
 
 
 _PER_STAGE = re.compile(r"--(trials|timesteps|parallel)-stage(\d+)(?:=(.*))?", re.DOTALL)
 ALIASES = {"launch-all": "run-all"}
+_REWRITTEN = (
+    "run-all",
+    "launch",
+    "plan",
+    "trial",
+    "train",
+    "evaluate",
+    "render",
+    "collect-results",
+)
+"""Commands with options that take several values, or one value per stage."""
 
 
 def per_stage(argv: Sequence[str]) -> list[str]:
@@ -46,7 +63,7 @@ def prepared(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     Raises:
         UsageError: an injected parameter without a value, or given twice.
     """
-    if argv[0] not in ("run-all", "launch", "plan", "trial"):
+    if argv[0] not in _REWRITTEN:
         return list(argv), {}
     from mesosweep.settings.arguments import normalise, take_injected
 

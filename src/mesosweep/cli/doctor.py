@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 
 from mesosweep.cli.found import output_dir
-from mesosweep.cli.options import AsJson, OutputDir
+from mesosweep.cli.options import AsJson
+from mesosweep.cli.taking import takes
+from mesosweep.settings.flags import Flags
 
-EXAMPLES = "mesosweep doctor\n\nmesosweep doctor --output-dir /big/disk --json"
+EXAMPLES = (
+    "mesosweep doctor\n\nmesosweep doctor --output-dir /big/disk --json\n\n"
+    "mesosweep doctor --project YOUR_PROJECT --bucket YOUR_BUCKET --image IMAGE_URI --parallel 5"
+)
+_TAKEN = (
+    *("output_dir", "project", "bucket", "image", "location", "machine_type"),
+    *("accelerator_type", "accelerator_count", "parallel", "api_endpoint"),
+)
 _COLOURS = {"✓": "green", "!": "yellow", "✗": "red"}
 
 
-def doctor(*, output: OutputDir = None, as_json: AsJson = False) -> int:
-    """Check Python, packages, rendering, cores, disk and plugins; exit 1 when something is amiss."""
-    from mesosweep.cli.checks import all_checks
+@takes(_TAKEN)
+def doctor(flags: Flags, *, as_json: AsJson = False) -> int:
+    """Check Python, packages, rendering, cores, disk and plugins; exit 1 when something is amiss.
 
-    found = all_checks(output_dir(output))
+    With --project, --bucket or --image also credentials, bucket, image, jobs and quota.
+    """
+    from mesosweep.cli.checks import all_checks
+    from mesosweep.cli.cloud_checks import Asked, cloud_checks
+
+    found = all_checks(output_dir(flags.output_dir))
+    if (asked := Asked.of(flags, os.environ)) is not None:
+        found += cloud_checks(asked)
     if as_json:
         rows = [{"check": c.name, "mark": c.word, "found": c.found, "fix": c.fix} for c in found]
         print(json.dumps({"version": 1, "checks": rows}, indent=2, ensure_ascii=False))

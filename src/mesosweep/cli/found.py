@@ -93,12 +93,16 @@ def one_sweep(
     Raises:
         UsageError: several fit.
     """
-    fitting = sweeps(directory, species=species, algorithm=algorithm, stage=stage)
+    return one_of(sweeps(directory, species=species, algorithm=algorithm, stage=stage))
+
+
+def one_of(fitting: list[FoundSweep]) -> FoundSweep:
+    """Return the one of these, a `run-all` before a `launch`; raises UsageError for several."""
     whole = [sweep for sweep in fitting if sweep.stage is None]
     if len(chosen := whole or fitting) > 1:
         names = ", ".join(sweep.words for sweep in chosen)
         raise UsageError(
-            f"There are {len(chosen)} sweeps in {directory / 'sweeps'}: {names}.",
+            f"There are {len(chosen)} sweeps in {chosen[0].root.parents[1]}: {names}.",
             hint="Choose one with --species, --algorithm and --stage.",
         )
     return chosen[0]

@@ -10,18 +10,20 @@ from typing import Any
 
 from mesosweep.domain.errors import Interrupted
 
+STOPPING = "Stopping: trials write a checkpoint first. Once more ends them at once."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stop:
     """Whether the user wants the sweep to end; usable as a context, in the main thread.
 
-    The first signal sets it and says so. Trials then write a checkpoint, which takes a
-    few seconds. The second signal interrupts whatever is going on.
+    The first signal sets it and says so, in the words of where trials run: here they write a
+    checkpoint, which takes a few seconds. The second interrupts whatever is going on.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], told: str = STOPPING) -> None:
         self._say = say
+        self._told = told
         self._before: dict[signal.Signals, Any] = {}  # as `signal` gives it
         self._repeatable = False
         self.asked = False
@@ -49,7 +51,7 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        self._say("Stopping: trials write a checkpoint first. Once more ends them at once.")
+        self._say(self._told)
         if self._repeatable:
             raise Interrupted("Stopped.")
 

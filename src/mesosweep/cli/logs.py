@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import deque
 from pathlib import Path
@@ -13,12 +14,20 @@ from mesosweep.cli.found import one_sweep, output_dir, place_of, trial_folders
 from mesosweep.cli.options import AlgorithmName, OutputDir, Species
 from mesosweep.domain.errors import StoreError, UsageError, did_you_mean
 
-EXAMPLES = "mesosweep logs stage1/3\n\nmesosweep logs 3 --stage 1 --lines 200"
+EXAMPLES = (
+    "mesosweep logs stage1/3\n\nmesosweep logs 3 --stage 1 --lines 200\n\n"
+    "mesosweep logs stage1_a1/3"
+)
+_SHOWN = re.compile(r"(?:(?P<stage>\d+)/)?(?:a(?P<attempt>\d+)/)?(?P<id>[^/]+)")
+"""What tables and lines call a trial: `3`, `a1/3`, and `1/3` or `1/a1/3` with its stage."""
 
 
 def logs(
     trial: Annotated[
-        str, typer.Argument(help="A trial's folder: 'stage1/3', a path, or the id with --stage.")
+        str,
+        typer.Argument(
+            help="A trial's folder: 'stage1/3', a path; or what a table calls it: '1/3', '1/a1/3'."
+        ),
     ],
     *,
     stage: Annotated[
@@ -58,7 +67,7 @@ def _folder(root: Path, trial: str, stage: int | None) -> Path:
     wanted = trial.strip("/")
     if wanted in names:
         return names[wanted]
-    fitting = [f for f in known if f.name == wanted and stage in (None, place_of(f)[0])]
+    fitting = [folder for folder in known if _is_meant(folder, wanted, stage)]
     if len({place_of(folder)[0] for folder in fitting}) > 1:
         listed = ", ".join(f"{folder.parent.name}/{folder.name}" for folder in fitting)
         raise UsageError(f"Trial {trial} is in several stages: {listed}.", hint="Say --stage N")
@@ -69,3 +78,17 @@ def _folder(root: Path, trial: str, stage: int | None) -> Path:
         f"No trial '{trial}'{told} in {root}.",
         hint=f"{did_you_mean(wanted, names)}There are: {', '.join(names) or 'none'}.",
     )
+
+
+def _is_meant(folder: Path, wanted: str, stage: int | None) -> bool:
+    """Whether a trial's folder may be what the user calls `wanted`."""
+    shown = _SHOWN.fullmatch(wanted)
+    if shown is None:
+        return False
+    number, attempt, trial_id = place_of(folder)
+    asked_for = (
+        (number, stage),
+        (number, shown["stage"] and int(shown["stage"])),
+        (attempt, shown["attempt"] and int(shown["attempt"])),
+    )
+    return trial_id == shown["id"] and all(want in (None, has) for has, want in asked_for)

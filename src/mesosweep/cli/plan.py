@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,16 @@ from mesosweep.cli.options import SWEEP, AsJson
 from mesosweep.cli.taking import takes
 from mesosweep.settings.flags import Flags
 
+if TYPE_CHECKING:
+    from mesosweep.domain.plan import SweepPlan
+
+ELSEWHERE = "vertex"
+
 EXAMPLES = (
     "mesosweep plan --species velociraptor --search-space-file configs/sweep_ppo.json\n\n"
-    "mesosweep plan --species velociraptor --stage 2 --trials 30 --no-check --json"
+    "mesosweep plan --species velociraptor --stage 2 --trials 30 --no-check --json\n\n"
+    "mesosweep plan --species velociraptor --project YOUR_PROJECT --bucket YOUR_BUCKET "
+    "--image IMAGE_URI --max-cost 60"
 )
 
 NoCheck = Annotated[
@@ -26,12 +33,24 @@ NoCheck = Annotated[
     ),
 ]
 
+Request = Annotated[
+    bool,
+    typer.Option(
+        "--request",
+        rich_help_panel="Output",
+        help="Print each stage's job as YAML instead, as gcloud takes it; secrets blotted out.",
+    ),
+]
+
 
 @takes((*SWEEP[:2], "stage", *SWEEP[2:]))
-def plan(flags: Flags, *, no_check: NoCheck = False, as_json: AsJson = False) -> int:
+def plan(
+    flags: Flags, *, no_check: NoCheck = False, request: Request = False, as_json: AsJson = False
+) -> int:
     """Print spaces, budgets, gates and seeds, where each value comes from, and how long it takes.
 
-    With --stage, the plan of a `launch` of that stage. Nothing is written.
+    With --stage, the plan of a `launch` of that stage. Nothing is written; what a plan on
+    Vertex AI costs is told by stage, and more than --max-cost is exit 6.
     """
     from mesosweep.plugins import Registry
     from mesosweep.settings.plan import plan_launch, plan_sweep
@@ -48,15 +67,41 @@ def plan(flags: Flags, *, no_check: NoCheck = False, as_json: AsJson = False) ->
         from mesosweep.worker.check import checked
 
         say("Building the corners and measuring the speed (--no-check skips it) …")
-        measured = {found.stage: found for found in checked(made)}
-    if as_json:
-        from mesosweep.report.plan import plan_document
+        measured = {found.stage: found for found in checked(_seen(made))}
+    if request:
+        from mesosweep.cli.requested import requests_of
 
-        print(json.dumps(plan_document(made, measured, sides), indent=2, allow_nan=False))
+        for text in requests_of(made, measured):
+            print(text, end="")
         return 0
-    from mesosweep.cli.screen import output
-    from mesosweep.report.plan import plan_view
-    from mesosweep.report.summary import show
+    bill = None
+    if made.backend == ELSEWHERE:
+        from mesosweep.cli.requested import bill_of, noted
 
-    show(output(), plan_view(made, measured, sides))
+        made, bill = noted(made), bill_of(made, measured)
+    if as_json:
+        from mesosweep.report.plan_document import plan_document
+
+        document = plan_document(made, measured, sides, bill)
+        print(json.dumps(document, indent=2, allow_nan=False))
+    else:
+        from mesosweep.cli.screen import output
+        from mesosweep.report.plan import plan_view
+        from mesosweep.report.summary import show
+
+        show(output(), plan_view(made, measured, sides, bill))
+    if bill is not None:
+        from mesosweep.cli.requested import check_limit
+
+        check_limit(made, bill)
     return 0
+
+
+def _seen(plan: SweepPlan) -> SweepPlan:
+    """Return the plan with the checkpoint that it starts from on this machine."""
+    if plan.load is None or not plan.load.uri.startswith(("gs://", "/gcs/")):
+        return plan
+    from mesosweep.cli.cloud import CloudSite
+    from mesosweep.plugins import Registry
+
+    return CloudSite(plan, Registry(), rehearsal=None).as_seen(plan)

@@ -7,7 +7,7 @@ import os
 import typer
 
 from mesosweep.cli.options import SWEEP
-from mesosweep.cli.sweep import EventsFile, NoCheck, execute
+from mesosweep.cli.sweep import EventsFile, NoCheck, Yes, execute
 from mesosweep.cli.taking import takes
 from mesosweep.settings.flags import Flags
 
@@ -16,6 +16,8 @@ EXAMPLES = (
     "--timesteps-stage1 500000 --timesteps-stage2 1000000 --timesteps-stage3 1500000\n\n"
     "mesosweep run-all --species velociraptor --search-space-file configs/sweep_ppo.json "
     "--trials-stage1 15\n\n"
+    "mesosweep run-all --species velociraptor --project YOUR_PROJECT --bucket YOUR_BUCKET "
+    "--image IMAGE_URI --trials 20 --parallel 5\n\n"
     "mesosweep launch-all is the same command."
 )
 
@@ -27,6 +29,7 @@ def run_all(
     *,
     no_check: NoCheck = False,
     events: EventsFile = None,
+    yes: Yes = False,
 ) -> int:
     """Sweep all stages: search, choose on fresh evidence, hand the winner on, verify.
 
@@ -37,4 +40,6 @@ def run_all(
 
     registry = Registry()
     plan = plan_sweep(flags, registry=registry, environ=os.environ)
-    return execute(plan, registry=registry, again=ctx.obj.argv, check=not no_check, events=events)
+    return execute(
+        plan, registry=registry, words=ctx.obj, check=not no_check, events=events, yes=yes
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesosweep.cli.found import FoundSweep, is_at_work, one_sweep, output_dir, sweeps
+from mesosweep.cli.found import FoundSweep, is_at_work, one_of, output_dir, sweeps
 from mesosweep.cli.options import AlgorithmName, AsJson, OutputDir, Species
+from mesosweep.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,11 +22,19 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "mesosweep status\n\n"
-    "mesosweep status --output-dir runs --species velociraptor --algorithm ppo --json"
+    "mesosweep status --output-dir runs --species velociraptor --algorithm ppo --json\n\n"
+    "mesosweep status gs://YOUR_BUCKET/sweeps/velociraptor/ppo"
 )
 
 
 def status(
+    ctx: typer.Context,
+    where: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[DIR]", help="A folder, or gs://BUCKET/sweeps/…; default: --output-dir."
+        ),
+    ] = None,
     *,
     species: Species = None,
     algorithm: AlgorithmName = None,
@@ -34,16 +44,24 @@ def status(
     output: OutputDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show trials, winners and gates of the sweeps in a folder.
+    """Show trials, winners and gates of the sweeps in a folder or a bucket.
 
-    Reads the saved state only: it neither disturbs a running sweep nor needs one.
+    Reads the saved state only: it neither disturbs a running sweep nor needs one. Where a
+    bucket does not answer, the copy in --output-dir is shown, and said to be one.
     """
-    directory = output_dir(output)
+    if where is None and ctx.obj.rehearsal is not None:
+        where = f"gs://{os.environ['MESOSWEEP_BUCKET']}"
+    if where is not None and where.startswith(("gs://", "/gcs/")):
+        shown = _in_bucket(where, output, species=species, algorithm=algorithm, stage=stage)
+    else:
+        directory = Path(where) if where else output_dir(output)
+        found = sweeps(directory, species=species, algorithm=algorithm, stage=stage)
+        shown = [(with_progress(sweep), _waits(sweep)) for sweep in _one_if(found, as_json)]
     if as_json:
         from mesosweep.report.documents import status_document
 
-        sweep = one_sweep(directory, species=species, algorithm=algorithm, stage=stage)
-        print(json.dumps(status_document(with_progress(sweep)), indent=2, allow_nan=False))
+        state, _ = shown[0]
+        print(json.dumps(status_document(state), indent=2, allow_nan=False))
         return 0
     from mesosweep.cli.screen import output as console_of_results
     from mesosweep.report.picture import Picture
@@ -51,20 +69,67 @@ def status(
     from mesosweep.report.table import stage_table, trial_table
 
     console = console_of_results()
-    for number, sweep in enumerate(
-        sweeps(directory, species=species, algorithm=algorithm, stage=stage)
-    ):
-        picture = Picture(with_progress(sweep))
+    for number, (state, waits) in enumerate(shown):
+        picture = Picture(state)
         if number:
             console.print()
         heading, *rest = summary(picture)
         parts: list[RenderableType] = [heading, stage_table(picture, width=console.width), ""]
         if (trials := trial_table(picture, room=20, width=console.width)) is not None:
             parts += [trials, ""]
-        if (waiting := _waiting(picture.state)) and not is_at_work(sweep.root):
-            parts.append(f"Nobody is running it now; {waiting} to go on with.\n")
+        if waits:
+            parts.append(f"{waits}\n")
         show(console, (*parts, *rest))
     return 0
+
+
+def _one_if(found: list[FoundSweep], one: bool) -> list[FoundSweep]:
+    return [one_of(found)] if one else found
+
+
+def _in_bucket(
+    where: str,
+    output: str | None,
+    *,
+    species: str | None,
+    algorithm: str | None,
+    stage: int | None,
+) -> list[tuple[SweepState, str]]:
+    """Return the states in a bucket; where it does not answer, the copies here."""
+    from mesosweep.cli.faults import say
+    from mesosweep.cli.remote import remote_sweeps
+    from mesosweep.domain.errors import StoreUnreachable
+
+    try:
+        found = remote_sweeps(where, species=species, algorithm=algorithm, stage=stage)
+        return [(sweep.with_progress(), "") for sweep in found]
+    except StoreUnreachable as cause:
+        directory = output_dir(output)
+        try:
+            here = sweeps(directory, species=species, algorithm=algorithm, stage=stage)
+        except UsageError:
+            raise cause from None
+        say(f"{cause}\nThis is the copy in {directory}, as this machine saw it last.")
+        return [(with_progress(sweep), "") for sweep in here]
+
+
+def _waits(sweep: FoundSweep) -> str:
+    """Say what nobody is running now, if anything."""
+    state = sweep.load()
+    elsewhere = {
+        stage.job.backend
+        for stage in state.stages
+        if stage.job is not None and stage.status == "running" and stage.job.backend != "local"
+    }
+    if elsewhere:
+        return (
+            f"It runs on {', '.join(elsewhere)}; this is what was seen last. As of now: "
+            "mesosweep status gs://BUCKET/sweeps/…"
+        )
+    waiting = _waiting(state)
+    if not waiting or is_at_work(sweep.root):
+        return ""
+    return f"Nobody is running it now; {waiting} to go on with."
 
 
 def _waiting(state: SweepState) -> str:
@@ -88,5 +153,5 @@ def _looked_up(root: Path, stage: StageState, trial: Trial) -> Trial:
 
     if trial.has_ended:
         return trial
-    folder = stage_folder(root, stage=stage.stage, attempt=stage.attempt) / trial.trial_id
+    folder = stage_folder(root, stage=stage.stage, attempt=trial.attempt) / trial.trial_id
     return replace(trial, progress=latest_progress(TrialFolder(folder).progress))

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mesosweep.cli.clocks import now
+from mesosweep.cli.ending import collecting, conclude, line, submitted, tell
 from mesosweep.cli.faults import say
 from mesosweep.cli.interrupt import Stop
-from mesosweep.domain.errors import Interrupted, MesosweepError
+from mesosweep.cli.panels import CLOUD, OUTPUT
+from mesosweep.domain.errors import BudgetReached, Interrupted, MesosweepError
 
 if TYPE_CHECKING:
+    from mesosweep.cli.argv import Words
+    from mesosweep.cli.rehearsing import Rehearsal
     from mesosweep.cli.screen import Follower
+    from mesosweep.cli.site import Site
     from mesosweep.domain.events import Event, Verified
     from mesosweep.domain.plan import SweepPlan
     from mesosweep.domain.study import JobRef, Study
@@ -26,15 +29,15 @@ if TYPE_CHECKING:
     from mesosweep.plugins import Registry
     from mesosweep.ports import Backend, Judge
     from mesosweep.report.picture import Picture
+    from mesosweep.worker.check import StageCheck
 
 GATE_MISSED = 3
-_PANEL = "Output"
 
 NoCheck = Annotated[
     bool,
     typer.Option(
         "--no-check",
-        rich_help_panel=_PANEL,
+        rich_help_panel=OUTPUT,
         help="Begin at once: do not build the corners of the spaces first.",
     ),
 ]
@@ -42,180 +45,201 @@ EventsFile = Annotated[
     Path | None,
     typer.Option(
         "--events",
-        rich_help_panel=_PANEL,
+        rich_help_panel=OUTPUT,
         metavar="FILE",
         help="Append every event to FILE, one JSON object a line.",
     ),
 ]
+Yes = Annotated[
+    bool,
+    typer.Option(
+        "--yes",
+        rich_help_panel=CLOUD,
+        help="Agree to what it will cost; needed where nobody can answer.",
+    ),
+]
+
+
+@dataclass
+class _Run:
+    """One process's go at a sweep: where it is, and what it should tell in the end."""
+
+    site: Site
+    plan: SweepPlan
+    measured: Mapping[int, StageCheck]
+    events: Path | None
+    follows: bool
+    """Whether to watch jobs that would go on alone."""
+    job: JobRef | None = None
+    """Under way."""
+    fates: list[str] = field(default_factory=list)
+    """What becomes of it, to be told when the screen is free."""
 
 
 def execute(
     plan: SweepPlan,
     *,
     registry: Registry,
-    again: Sequence[str],
+    words: Words,
     check: bool,
     events: Path | None,
+    yes: bool,
+    follows: bool = True,
 ) -> int:
     """Run a plan to its end, show it meanwhile, and return the exit code.
 
-    `again` is the argv that made the plan.
+    `words` is what made the plan. With `follows` false, jobs that go on alone are only
+    submitted.
     """
-    from mesosweep.cli.found import next_attempt
     from mesosweep.report.picture import picture_of
+    from mesosweep.report.results.commands import remember
     from mesosweep.report.summary import gate_was_missed
     from mesosweep.stores.lock import acquire_lock
 
-    root = Path(plan.root)
-    come_back = [word for word in again if word != "--no-resume"]
+    come_back = [word for word in words.argv if word != "--no-resume"]
     for note in plan.notes:
         say(note)
-    begun = plan.resume and (root / f"{plan.sweep_key}.json").exists()
-    if not begun:
-        _start_is_whole(plan)
-    if check and not begun:  # else it was done when the sweep began
-        _preflight(plan)
-    with acquire_lock(root, now=_now()):
-        plan = replace(plan, first_attempt=next_attempt(root))
-        picture = unseen = picture_of(plan, seen_at=_now())
+    site = site_of(plan, registry, rehearsal=words.rehearsal)
+    has_begun = site.state() is not None
+    measured = _looked_at(site.as_seen(plan), site, check=check, has_begun=has_begun)
+    site.agree(measured, yes=yes)
+    with acquire_lock(site.here, now=now()):
+        remember(site.here, words.argv, now=now())
+        plan = replace(site.as_sent(plan), first_attempt=site.next_attempt())
+        going = _Run(site, plan, measured, events, follows)
+        picture = unseen = picture_of(plan, seen_at=now())
         try:
-            for seen in _pictures(plan, unseen, registry=registry, events=events):
+            for seen in _pictures(going, unseen):
                 picture = seen
         except (Interrupted, KeyboardInterrupt):
-            say(f"Stopped. Everything is saved; go on with:\n  {_line(come_back)}")
+            tell(going.fates)
+            say(f"Stopped. Everything is saved; go on with:\n  {line(come_back)}")
             return Interrupted.exit_code
         except MesosweepError:
+            site.gather()
             if picture is not unseen:
-                _conclude(picture, come_back)
+                conclude(picture, come_back)
+            tell(going.fates)
             raise
-    _conclude(picture, come_back)
+    if site.goes_on_alone and not follows and going.job is not None:
+        submitted(going.job, plan, words)
+        return 0
+    conclude(picture, come_back, collect=collecting(plan, words))
     return GATE_MISSED if gate_was_missed(picture.state) else 0
 
 
-def _start_is_whole(plan: SweepPlan) -> None:
-    """Raise CheckpointDamaged for a `--load` that no trial could start from, before anything is written."""
-    if plan.load is not None and not plan.load.uri.startswith(("gs://", "/gcs/")):
+def site_of(plan: SweepPlan, registry: Registry, *, rehearsal: Rehearsal | None) -> Site:
+    """Return where a plan's sweep is kept and run."""
+    from mesosweep.settings.job import ELSEWHERE
+
+    if plan.backend == ELSEWHERE:
+        from mesosweep.cli.cloud import CloudSite
+
+        return CloudSite(plan, registry, rehearsal=rehearsal)
+    from mesosweep.cli.site import LocalSite
+
+    return LocalSite(plan, registry)
+
+
+def _looked_at(
+    plan: SweepPlan, site: Site, *, check: bool, has_begun: bool
+) -> Mapping[int, StageCheck]:
+    """Look at all that would fail after hours and can be known in seconds; return what was found."""
+    if not has_begun and plan.load is not None:
         from mesosweep.records.bundle import open_bundle
 
+        # A checkpoint that no trial could start from is refused before anything is written.
         open_bundle(Path(plan.load.uri))
-
-
-def _preflight(plan: SweepPlan) -> None:
-    """Build what trials will build, so that nothing fails after hours that fails in seconds."""
+    # What a cloud charges depends on the speed; else a sweep that has begun was checked then.
+    if not check or (has_begun and not site.goes_on_alone):
+        return {}
     from mesosweep.worker.check import checked
 
     say("Building the corners of the search spaces (--no-check skips it) …")
-    checked(plan)
+    return {found.stage: found for found in checked(plan)}
 
 
-def _pictures(
-    plan: SweepPlan, picture: Picture, *, registry: Registry, events: Path | None
-) -> Iterator[Picture]:
+def _pictures(going: _Run, picture: Picture) -> Iterator[Picture]:
     """Run the plan; yield the picture after each event, which readers have seen by then."""
     from mesosweep.cli.screen import follower
     from mesosweep.engine import run
     from mesosweep.report.dashboard import DashboardFile
     from mesosweep.report.events import EventFile
-    from mesosweep.stores.file import FileStore
+    from mesosweep.report.results.stage_files import StageFiles
 
+    site, plan = going.site, going.plan
     with ExitStack() as open_things:
         readers: list[Callable[[Event], None]] = []
-        if events is not None:
-            readers.append(open_things.enter_context(EventFile(events)))
-        screen: Follower = open_things.enter_context(follower(picture, now=_now))
+        if going.events is not None:
+            readers.append(open_things.enter_context(EventFile(going.events)))
+        screen: Follower = open_things.enter_context(follower(picture, now=now))
         readers.append(screen)
-        readers.append(open_things.enter_context(DashboardFile(plan, now=_now, warn=screen.say)))
-        stop = open_things.enter_context(Stop(screen.say))
-        backend = _backend(plan, registry)
-        watched = _Watched(backend)
-        readers.append(watched)
+        shown = replace(plan, root=str(site.here))
+        readers.append(open_things.enter_context(DashboardFile(shown, now=now, warn=screen.say)))
+        readers.append(
+            StageFiles(site.here, warn=screen.say, gather=site.gather, publish=site.publish)
+        )
+        stop = open_things.enter_context(Stop(screen.say, site.stopping))
+        backend = site.backend(plan, going.measured)
         told = run(
             plan,
             backend=backend,
-            store=FileStore(Path(plan.root)),
-            judge=_judge(stop),
-            clock=_Clock(),
+            store=site.store(screen.say),
+            judge=_judged(site.judge(), stop),
+            clock=site.clock(stop),
+            retry=site.retry(),
             stop=stop,
         )
         try:
             for event in told:
+                _follow_job(going, event)
                 for read in readers:
                     read(event)
                 yield screen.picture
-        except Exception:
-            # Whatever went wrong, trials under way write a checkpoint and end. A second
-            # signal is no `Exception`: workers then end with us, at their last checkpoint.
-            watched.end()
+                if going.job is not None and site.goes_on_alone and not going.follows:
+                    return
+        except (Exception, KeyboardInterrupt) as error:
+            _leave(going, backend, error)
             raise
 
 
-def _backend(plan: SweepPlan, registry: Registry) -> Backend:
-    from mesosweep.plugins import BACKENDS, SAMPLERS
+def _follow_job(going: _Run, event: Event) -> None:
+    """Know the job that is under way, so that it can be left or ended."""
+    from mesosweep.domain.events import (
+        StageFailed,
+        StudyReattached,
+        StudySubmitted,
+        WinnerChosen,
+    )
 
-    sampler = registry.get(SAMPLERS, plan.sampler)()
-    backend: Backend = registry.get(BACKENDS, plan.backend)(sampler=sampler, registry=registry)
-    return backend
-
-
-class _Watched:
-    """Knows the job that is under way, so that it can be ended."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-        self._job: JobRef | None = None
-
-    def __call__(self, event: Event) -> None:
-        from mesosweep.domain.events import (
-            StageFailed,
-            StudyReattached,
-            StudySubmitted,
-            WinnerChosen,
-        )
-
-        match event:
-            case StudySubmitted(job=job) | StudyReattached(job=job):
-                self._job = job
-            case WinnerChosen() | StageFailed():
-                self._job = None
-            case _:
-                pass
-
-    def end(self) -> None:
-        if self._job is not None:
-            self._backend.cancel(self._job)
+    match event:
+        case StudySubmitted(job=job) | StudyReattached(job=job):
+            going.job = job
+        case WinnerChosen() | StageFailed():
+            going.job = None
+        case _:
+            pass
 
 
-class _Clock:
-    """The clock of the world outside."""
+def _leave(going: _Run, backend: Backend, error: BaseException) -> None:
+    """Do with a job under way what its place does when nobody looks at it any more."""
+    # What went over its budget was ended before that was said.
+    if going.job is None or isinstance(error, BudgetReached):
+        return
+    site = going.site
+    is_order = isinstance(error, KeyboardInterrupt)
+    if isinstance(error, Interrupted):
+        is_order = site.is_told_again()
+    fate = (site.ended if is_order else site.left)(backend, going.job)
+    if fate is not None:
+        going.fates.append(fate)
 
-    def now(self) -> datetime:
-        return _now()
 
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _judge(stop: Stop) -> Judge:
+def _judged(judge: Judge, stop: Stop) -> Judge:
     """Return the judge of winners. What it does can be done again, so a stop need not wait."""
-    from mesosweep.backends.judge import judge
 
     def judged(study: Study, winner: Trial, default: Trial | None) -> Verified:
         with stop.at_once():
             return judge(study, winner, default)
 
     return judged
-
-
-def _conclude(picture: Picture, again: Sequence[str]) -> None:
-    from mesosweep.cli.screen import output
-    from mesosweep.report.summary import show, summary, what_next
-
-    show(output(), summary(picture, next_command=what_next(picture.state, again=again)))
-
-
-def _line(argv: Sequence[str]) -> str:
-    return shlex.join(["mesosweep", *argv])

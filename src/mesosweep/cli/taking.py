@@ -64,6 +64,10 @@ def flags_from(said: Mapping[str, Any]) -> Flags:
         values["overrides"] = tuple(values.pop("override") or ())
     if "tracker" in values:
         values["trackers"] = tuple(values.pop("tracker") or ())
+    if values.pop("wandb", None) and "wandb" not in values["trackers"]:
+        values["trackers"] = (*values["trackers"], "wandb")
+    if "label" in values:
+        values["labels"] = tuple(values.pop("label") or ())
     if "trial_timeout" in values:
         values["trial_timeout_s"] = values.pop("trial_timeout")
     for name in PER_STAGE:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -52,25 +51,42 @@ def trial(
             help="Which try at its stage it belongs to; a part of its seed.",
         ),
     ] = 0,
+    study: Annotated[
+        str | None,
+        typer.Option(
+            "--study",
+            metavar="URI",
+            rich_help_panel=SPACE,
+            help="The study's study.json: refuse to train anything but what was planned.",
+        ),
+    ] = None,
 ) -> int:
     """Train and judge one trial, and leave its record in OUTPUT_DIR/ID (default: trials/local).
 
     The id comes from CLOUD_ML_TRIAL_ID. Run again, it goes on from its last checkpoint.
+    OUTPUT_DIR may lie in a mounted bucket, /gcs/BUCKET/…: what is trained here is published there.
     """
     from mesosweep.cli.faults import say
     from mesosweep.cli.interrupt import Stop
-    from mesosweep.worker.trial import run_trial
+    from mesosweep.worker.published import run_asked
 
     words: Words = ctx.obj
-    request = request_from(flags, injected=words.injected, attempt=attempt, environ=os.environ)
+    request = request_from(
+        flags, injected=words.injected, attempt=attempt, study=study, environ=os.environ
+    )
     with Stop(say) as stop:
-        ended = run_trial(request, stop=stop)
+        ended = run_asked(request, stop=stop)
     _tell(ended, request)
     return _EXIT.get(ended.status, 1)
 
 
 def request_from(
-    flags: Flags, *, injected: Mapping[str, str], attempt: int, environ: Mapping[str, str]
+    flags: Flags,
+    *,
+    injected: Mapping[str, str],
+    attempt: int,
+    environ: Mapping[str, str],
+    study: str | None = None,
 ) -> TrialRequest:
     """Return what is asked for: by a flag, else by the environment, as for a sweep.
 
@@ -80,7 +96,7 @@ def request_from(
     """
     from mesosweep.plugins import SPECIES, Registry
     from mesosweep.settings.sources import Sources
-    from mesosweep.worker.request import LOCAL_ID, TrialRequest
+    from mesosweep.worker.request import LOCAL_ID, TrialRequest, folder_at, output_folder
 
     ask, stage = Sources(flags, environ), flags.stage or 1
     species = ask.word("species")
@@ -93,6 +109,7 @@ def request_from(
     if device := ask.word("device"):
         said["device"] = device
     stage_dir = ask.word("stage_dir")
+    trial_id = environ.get("CLOUD_ML_TRIAL_ID") or LOCAL_ID
     return TrialRequest(
         species=species,
         algorithm=ask.word("algorithm") or "ppo",
@@ -100,13 +117,14 @@ def request_from(
         **said,
         attempt=attempt,
         load=flags.load,
-        stage_dir=Path(stage_dir) if stage_dir else None,
+        study=study,
+        stage_dir=folder_at(stage_dir) if stage_dir else None,
         trust=ask.truth("trust", default=False),
         trackers=ask.names("trackers", flags.trackers),
         overrides=flags.overrides,
         injected=injected,
-        output_dir=Path(ask.word("output_dir") or "trials"),
-        trial_id=environ.get("CLOUD_ML_TRIAL_ID") or LOCAL_ID,
+        output_dir=output_folder(ask.word("output_dir"), environ, trial_id=trial_id),
+        trial_id=trial_id,
     )
 
 

@@ -38,7 +38,7 @@ def waste(root: Path, states: list[SweepState], *, keep: Keep) -> Iterator[Waste
     yield from _temporary(root)
     protected = {_canonical(root, uri) for state in states for uri in _needed(state)}
     losers = {
-        (stage.stage, stage.attempt, trial.trial_id)
+        (stage.stage, *trial.identity)
         for state in states
         for stage in state.stages
         if stage.status == "finished"

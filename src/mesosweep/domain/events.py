@@ -145,6 +145,14 @@ class WinnerVerified:
 
 
 @dataclass(frozen=True, slots=True)
+class WinnerPromoted:
+    """Somebody had another trial of a finished stage win; it is yet to be verified."""
+
+    stage: int
+    winner: Winner
+
+
+@dataclass(frozen=True, slots=True)
 class StageFailed:
     """The stage ended without a winner that may go on."""
 
@@ -176,6 +184,7 @@ Event: TypeAlias = (
     | WinnerChosen
     | GateForced
     | WinnerVerified
+    | WinnerPromoted
     | StageFailed
     | SweepFinished
 )

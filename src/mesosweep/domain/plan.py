@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from mesosweep.domain.score import Gate
 from mesosweep.domain.space import Assignment, SearchSpace
+from mesosweep.domain.stopping import EarlyStopping, Stopping
 from mesosweep.domain.study import SelectBy, Study, TrialSettings
 from mesosweep.domain.trial import Checkpoint, CheckpointKind
 
@@ -32,6 +33,8 @@ class StagePlan:
     enqueued: tuple[Assignment, ...] = ()
     warm_starts: bool = False
     """Whether a checkpoint is handed in, so that warm-up and ramp apply."""
+    grace_steps: int = 0
+    """The longest warm-up and ramp together that a trial may have; none is stopped before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,22 @@ class SweepPlan:
     handoff: CheckpointKind = "best"
     on_gate_fail: OnGateFail = "best"
     sampler: str = "tpe"
+    early_stopping: EarlyStopping = "none"
+    """By which rule this machine ends trials; a service that does so itself is told in `job`."""
     stage_dir: str | None = None
     trial_timeout_s: float | None = None
     trackers: tuple[str, ...] = ()
     device: str = "cpu"
     trust: bool = False
+    job: Mapping[str, Any] = field(default_factory=dict)
+    """What the backend itself is told, by the names of its flags: machine, project, … It alone
+    understands them, and nothing of it changes what a trial computes."""
+    mirror: str | None = None
+    """Where a sweep whose root is elsewhere keeps its copy on this machine."""
+    max_cost_usd: float | None = None
+    """The sweep ends before it costs more."""
+    price_file: str | None = None
+    """Prices that take the place of the package's own."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: aliases applied, values clamped, parameters dropped."""
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +86,11 @@ class SweepPlan:
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.comparables)
+
+    @property
+    def here(self) -> str:
+        """The sweep's folder on this machine: its root, or the copy of it."""
+        return self.mirror or self.root
 
     def study(
         self, stage: StagePlan, *, attempt: int, load: Checkpoint | None, fixed: Assignment
@@ -102,12 +121,23 @@ class SweepPlan:
             overrides=stage.overrides,
             stage_dir=self.stage_dir,
             sampler=self.sampler,
+            stopping=self.stopping(stage),
             select_by=self.select_by,
             handoff=self.handoff,
             trial_timeout_s=self.trial_timeout_s,
             trackers=self.trackers,
             device=self.device,
             trust=self.trust,
+        )
+
+    def stopping(self, stage: StagePlan) -> Stopping | None:
+        """Return how this machine tells the hopeless trials of a stage; None lets all finish."""
+        if self.early_stopping == "none":
+            return None
+        return Stopping(
+            self.early_stopping,
+            timesteps=stage.settings.timesteps,
+            grace_steps=stage.grace_steps,
         )
 
 

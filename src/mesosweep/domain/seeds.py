@@ -11,20 +11,26 @@ from __future__ import annotations
 import hashlib
 from typing import Literal, TypeAlias
 
-Evidence: TypeAlias = Literal["select", "panel", "test"]
+Evidence: TypeAlias = Literal["select", "panel", "test", "proof"]
 
 _BLOCK = 10_000
 """Longest block of one kind of evidence for one stage."""
 _STAGES = 100
 _SWEEPS = 500
-_FIRST: dict[str, int] = {"select": 1_000_000_000, "panel": 1_600_000_000, "test": 2_200_000_000}
+_FIRST: dict[str, int] = {
+    "select": 1_000_000_000,
+    "panel": 1_600_000_000,
+    "test": 2_200_000_000,
+    "proof": 2_800_000_000,
+}
 
 
 def evidence_seeds(evidence: Evidence, *, sweep_seed: int, stage: int, count: int) -> range:
     """Return the episode seeds of one kind of evidence on one stage.
 
     `select`: evaluations during training. `panel`: once, when training ends, to
-    choose among trials. `test`: once, for the winner alone.
+    choose among trials. `test`: once, for the winner alone. `proof`: for configurations
+    that are trained anew from other seeds.
     """
     if not 0 <= count <= _BLOCK:
         raise ValueError(f"a block of evidence holds at most {_BLOCK} episodes (got {count})")

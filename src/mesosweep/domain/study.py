@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from mesosweep.domain.score import Gate
 from mesosweep.domain.space import Assignment, SearchSpace, Value
+from mesosweep.domain.stopping import Stopping
 from mesosweep.domain.trial import Checkpoint, CheckpointKind, Trial
 
 SelectBy: TypeAlias = Literal["panel_mean_reward", "best_mean_reward"]
@@ -41,7 +42,7 @@ class Study:
     stage_name: str
     attempt: int
     folder: str
-    """Where trial folders lie: `…/stage<N>` or `…/stage<N>_a<k>`."""
+    """Where trial folders lie: `…/stage<N>` or `…/stage<N>_a<k>`; see also `folder_of`."""
     space: SearchSpace
     trials: int
     """Total wanted, finished ones included."""
@@ -60,6 +61,8 @@ class Study:
     """`section.key=value`, already narrowed to this stage."""
     stage_dir: str | None = None
     sampler: str = "tpe"
+    stopping: Stopping | None = None
+    """How trials without a chance are told, where this machine ends them; None lets all finish."""
     select_by: SelectBy = "panel_mean_reward"
     handoff: CheckpointKind = "best"
     trial_timeout_s: float | None = None
@@ -68,6 +71,17 @@ class Study:
     trust: bool = False
     max_repeated_failures: int = 3
     """So many identical failures in a row stop the stage."""
+
+    def folder_of(self, attempt: int) -> str:
+        """Return where trial folders of an attempt lie.
+
+        A study that was sent again, for what a lost job left undone, writes into a folder of
+        its own each time: nothing is ever written into an older attempt.
+        """
+        if attempt == self.attempt:
+            return self.folder
+        root = self.folder.rpartition("/")[0]
+        return f"{root}/stage{self.stage}" + (f"_a{attempt}" if attempt else "")
 
 
 def trial_arguments(study: Study, assignment: Assignment) -> tuple[str, ...]:

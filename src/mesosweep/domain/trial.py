@@ -21,6 +21,8 @@ ENDED: frozenset[TrialStatus] = frozenset(
 )
 LOST: frozenset[TrialStatus] = frozenset(("failed", "diverged", "timed_out"))
 """Ended without a result that may win."""
+_NO_NUMBER = 1 << 62
+"""Ids that are words come after those that are numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,20 @@ class Trial:
     """Why it ended, when not by finishing."""
     seed: int | None = None
     progress: Progress | None = field(default=None, compare=False)
+
+    @property
+    def identity(self) -> tuple[int, str]:
+        """What tells it from every other trial of its study: attempt and id.
+
+        Each job of a study numbers its trials anew, so an id alone tells nothing.
+        """
+        return self.attempt, self.trial_id
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Where it stands among the trials of its study: by attempt, then by number."""
+        number = int(self.trial_id) if self.trial_id.isdigit() else _NO_NUMBER
+        return self.attempt, number, self.trial_id
 
     @property
     def has_ended(self) -> bool:

@@ -43,7 +43,7 @@ def choose_winner(
     if not scored:
         raise NoTrialFinished("No trial finished with a finite score and a checkpoint.")
     passed = [(t, value) for t, value in scored if t.passed]
-    # max() keeps the first of equals, and trials come in the order of their ids.
+    # max() keeps the first of equals, and trials come by attempt and id.
     trial, value = max(passed or scored, key=lambda pair: pair[1])
     checkpoint = _handed(trial, handoff)
     assert checkpoint is not None

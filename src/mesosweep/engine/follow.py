@@ -18,7 +18,7 @@ from mesosweep.domain.events import (
 )
 from mesosweep.domain.state import StageState
 from mesosweep.domain.study import JobRef, Study, StudySnapshot
-from mesosweep.domain.trial import LOST
+from mesosweep.domain.trial import LOST, Trial
 from mesosweep.engine.journal import Journal
 from mesosweep.engine.retry import Retry, asked
 from mesosweep.ports import Backend, Clock
@@ -70,11 +70,11 @@ def follow(
 
 def news(known: StageState, snapshot: StudySnapshot) -> Facts:
     """Return what a snapshot tells that the state does not know yet."""
-    before = {trial.trial_id: trial for trial in known.trials}
+    before = {trial.identity: trial for trial in known.trials}
     facts: list[Event] = []
     for trial in snapshot.trials:
-        old = before.get(trial.trial_id)
-        if old is not None and old.has_ended:
+        old = before.get(trial.identity)
+        if old is not None and old.has_ended and not _was_lost_too_soon(old, trial):
             continue
         if trial.has_ended:
             lost = trial.status in LOST
@@ -85,6 +85,14 @@ def news(known: StageState, snapshot: StudySnapshot) -> Facts:
     if running:
         facts.append(StudyProgressed(known.stage, running))
     return tuple(facts)
+
+
+def _was_lost_too_soon(before: Trial, now: Trial) -> bool:
+    """Whether a trial that was given up had come to its own end after all.
+
+    A worker may outlive its job by as long as it takes to put its record down.
+    """
+    return before.status == "failed" and now.has_ended and now.status != "failed"
 
 
 def _attached(

@@ -88,8 +88,10 @@ def _is_chosen_as_planned(known: StageState, plan: SweepPlan) -> bool:
     """Whether this plan would choose the same winner: how to choose is no part of the fingerprint."""
     if known.gate_forced and plan.on_gate_fail == "stop":
         return False
+    if known.promoted:
+        return True
     now = choose_winner(known.trials, select_by=plan.select_by, handoff=plan.handoff)
-    return known.winner is not None and now.trial.trial_id == known.winner.trial.trial_id
+    return known.winner is not None and now.trial.identity == known.winner.trial.identity
 
 
 def _is_parent(known: StageState, load: Checkpoint | None, plan: SweepPlan) -> bool:
@@ -115,7 +117,8 @@ def _study(
         if not _is_parent(known, load, plan):
             # An earlier stage has another winner by now. What was trained from the old
             # one stays where it is; a fresh attempt starts from the new one.
-            attempt = max(known.attempt + 1, plan.first_attempt)
+            used = (known.attempt, *(trial.attempt for trial in known.trials))
+            attempt = max(max(used) + 1, plan.first_attempt)
     return plan.study(stage, attempt=attempt, load=load, fixed=fixed)
 
 
@@ -129,9 +132,9 @@ def _awaits_judge(known: StageState, study: Study, plan: SweepPlan) -> bool:
 
 
 def _choose(plan: SweepPlan, study: Study, journal: Journal, clock: Clock) -> Iterator[Event]:
-    trials = journal.state.stage(study.stage).trials
+    known = journal.state.stage(study.stage)
     try:
-        winner = choose_winner(trials, select_by=plan.select_by, handoff=plan.handoff)
+        winner = choose_winner(known.trials, select_by=plan.select_by, handoff=plan.handoff)
     except NoTrialFinished as error:
         reason = f"Stage {study.stage} ({study.stage_name}): {error}"
         yield from journal.record(StageFailed(clock.now(), study.stage, reason))
@@ -143,7 +146,7 @@ def _choose(plan: SweepPlan, study: Study, journal: Journal, clock: Clock) -> It
     if plan.on_gate_fail == "stop":
         reason = (
             f"Stage {study.stage} ({study.stage_name}): no trial passed the gate; "
-            f"the best, trial {winner.trial.trial_id}: {'; '.join(reasons)}."
+            f"the best, trial {known.called(winner.trial)}: {'; '.join(reasons)}."
         )
         yield from journal.record(StageFailed(clock.now(), study.stage, reason))
         raise GateNotPassed(
@@ -154,11 +157,13 @@ def _choose(plan: SweepPlan, study: Study, journal: Journal, clock: Clock) -> It
 
 
 def _first_cause(study: Study, journal: Journal) -> str:
-    for trial in journal.state.stage(study.stage).trials:
+    known = journal.state.stage(study.stage)
+    for trial in known.trials:
         if trial.reason:
+            folder = study.folder_of(trial.attempt).rpartition("/")[2]
             return (
-                f"Trial {trial.trial_id} {trial.status}: {trial.reason}\n"
-                f"Its log: mesosweep logs stage{study.stage}/{trial.trial_id}"
+                f"Trial {known.called(trial)} {trial.status}: {trial.reason}\n"
+                f"Its log: mesosweep logs {folder}/{trial.trial_id}"
             )
     return "No trial says why."
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from mesosweep.domain.seeds import training_seed
 from mesosweep.domain.space import Assignment
+from mesosweep.domain.stopping import Stopping, hopeless
 from mesosweep.domain.study import JobRef, Study, StudySnapshot, trial_arguments
 from mesosweep.domain.trial import LOST, Trial
 from mesosweep.ports import Clock, Sampler, Submission, TrialOrder, TrialRunner
@@ -35,6 +36,8 @@ class SampledBackend:
         self._before: dict[str, frozenset[str]] = {}
         """Ended before this process looked; their failures are not held against it."""
         self._cancelled: set[str] = set()
+        self._looked_at: dict[str, frozenset[tuple[str, int]]] = {}
+        """Trial id and last evaluation of those that ran when hopeless ones were looked for."""
 
     def prepare(self, study: Study) -> Submission:
         command = ["mesosweep", *trial_arguments(study, {})]
@@ -54,6 +57,8 @@ class SampledBackend:
         if shared := self._repeated(study, trials):
             self._runner.stop(study, gently=True)
             return StudySnapshot("failed", tuple(trials), shared)
+        if study.stopping is not None:
+            self._end_hopeless(study, study.stopping, trials)
         if self._begin(study, trials):
             trials = self._runner.poll(study)
         done = len(trials) >= study.trials and all(trial.has_ended for trial in trials)
@@ -90,6 +95,21 @@ class SampledBackend:
             self._runner.start(order)
             begun = True
         return begun
+
+    def _end_hopeless(self, study: Study, stopping: Stopping, trials: Sequence[Trial]) -> None:
+        """Have trials end that have no chance, as soon as an evaluation says so."""
+        told = frozenset(
+            (trial.trial_id, trial.progress.last_evaluation.step)
+            for trial in trials
+            if not trial.has_ended and trial.progress and trial.progress.last_evaluation
+        )
+        if told <= self._looked_at.get(study.key, frozenset()):
+            return
+        curves = {trial.identity: self._runner.evaluations(study, trial) for trial in trials}
+        for trial, reason in hopeless(stopping, trials, curves):
+            self._runner.end_early(study, trial, reason)
+        # Last, so that what could not be written is looked at again.
+        self._looked_at[study.key] = told
 
     def _orders(self, study: Study, trials: Sequence[Trial], *, count: int) -> Iterator[TrialOrder]:
         ids = {trial.trial_id for trial in trials}

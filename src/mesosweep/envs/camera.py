@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import ctypes.util
 import os
+import warnings
 from importlib import import_module
 from typing import Any
 
 import mujoco
 import numpy as np
 
-from mesosweep.domain.errors import MesosweepError
-
-
-class NoPicture(MesosweepError):
-    """This machine offers no way to draw without a screen."""
-
-    def __init__(self, cause: object) -> None:
-        super().__init__(
-            f"Cannot draw without a screen: {cause}",
-            hint="Install EGL (apt install libegl1 libegl-mesa0 libgl1-mesa-dri), or install "
-            "libosmesa6 and set MUJOCO_GL=osmesa.",
-        )
+from mesosweep.domain.errors import UsageError, did_you_mean
+from mesosweep.envs.no_picture import NoPicture
 
 
 class Camera:
@@ -32,7 +23,16 @@ class Camera:
     Looks through the model's first camera if it has one, else follows its first moving body.
     """
 
-    def __init__(self, model: Any, *, width: int = 320, height: int = 240) -> None:
+    def __init__(
+        self, model: Any, *, width: int = 320, height: int = 240, camera: str | None = None
+    ) -> None:
+        """Open a renderer; `camera` is the name of one of the model's.
+
+        Raises:
+            UsageError: the model has no camera of that name.
+            NoPicture: this machine cannot draw.
+        """
+        chosen = 0 if camera is None else _camera(model, camera)
         self._model = model
         self._data = mujoco.MjData(model)
         model.vis.global_.offwidth = max(width, model.vis.global_.offwidth)
@@ -40,19 +40,26 @@ class Camera:
         self._rect = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._gl = _open_context(width, height)
-        self._gl.make_current()
-        self._mjr = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        self._mjr = self._renderer(model)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._mjr)
         self._scene = mujoco.MjvScene(model, maxgeom=2000)
         self._option = mujoco.MjvOption()
         self._view = mujoco.MjvCamera()
         if model.ncam:
             self._view.type = mujoco.mjtCamera.mjCAMERA_FIXED
-            self._view.fixedcamid = 0
+            self._view.fixedcamid = chosen
         else:
             mujoco.mjv_defaultFreeCamera(model, self._view)
             self._view.type = mujoco.mjtCamera.mjCAMERA_TRACKING
             self._view.trackbodyid = _first_moving_body(model)
+
+    def _renderer(self, model: Any) -> Any:
+        try:
+            self._gl.make_current()
+            return mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        except Exception as cause:  # a driver without what MuJoCo needs shows here and not before
+            self._gl.free()
+            raise NoPicture(cause) from cause
 
     def picture(self, data: Any) -> Any:
         """Return one `MjData` as an image, (height, width, 3) uint8; the caller owns it."""
@@ -76,13 +83,26 @@ class Camera:
             self._gl = None
 
 
+def _camera(model: Any, name: str) -> int:
+    names = [model.camera(i).name for i in range(model.ncam)]
+    if name not in names:
+        listed = ", ".join(names) or "none"
+        raise UsageError(
+            f"The model has no camera '{name}'.",
+            hint=f"{did_you_mean(name, names)}There are: {listed}.",
+        )
+    return names.index(name)
+
+
 def _first_moving_body(model: Any) -> int:
     return next((i for i in range(1, model.nbody) if model.body_dofnum[i]), 0)
 
 
 def _open_context(width: int, height: int) -> Any:
     try:
-        return _context_class()(width, height)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they warn of, the error says
+            return _context_class()(width, height)
     except Exception as cause:  # each GL stack fails in its own way, none can be told apart
         raise NoPicture(cause) from cause
 

@@ -58,7 +58,7 @@ class BatchEnv(gymnasium.Env[Any, Any]):
         self.action_space = action_space(self.lanes.model)
         self.render_mode = render_mode
         self.metadata = {**self.metadata, "render_fps": round(1 / self.lanes.dt)}
-        self._size = {"width": width, "height": height}
+        self._size = (width, height)
         self._camera: Camera | None = None
 
     def reset(
@@ -88,7 +88,8 @@ class BatchEnv(gymnasium.Env[Any, Any]):
         if self.render_mode is None:
             return None
         if self._camera is None:
-            self._camera = Camera(load_model(self.lanes.body.model, visual=True), **self._size)
+            (width, height), model = self._size, load_model(self.lanes.body.model, visual=True)
+            self._camera = Camera(model, width=width, height=height)
         return self._camera.picture(self.lanes.scene(0))
 
     def change_setting(self, name: str, value: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,6 +90,16 @@ class TrialRunner(Protocol):
     def poll(self, study: Study) -> Sequence[Trial]:
         """Return the trials begun or known in this process, ended ones included."""
 
+    def evaluations(self, study: Study, trial: Trial) -> Sequence[Evaluation]:
+        """Return every evaluation that a trial of `poll` reported so far, by step."""
+
+    def end_early(self, study: Study, trial: Trial, reason: str) -> None:
+        """Have a running trial end as `stopped`, with what it has. Idempotent.
+
+        It is on record before its worker hears of it: a trial that is taken up again
+        ends all the same. One that has trained all its steps meanwhile finishes.
+        """
+
     def capacity(self, study: Study) -> int:
         """Return how many more trials may start now."""
 
@@ -107,12 +117,30 @@ class Judge(Protocol):
         """Play winner, zero, random and untrained policies on the test block."""
 
 
-class Tracker(Protocol):
-    """Where one trial's curve goes; opened and closed with the trial."""
+class Track(Protocol):
+    """The curve of one trial while it is drawn. Whatever it raises costs the trial nothing."""
 
-    def __call__(
-        self, order: Mapping[str, Any]
-    ) -> AbstractContextManager[Callable[[Evaluation], None]]: ...
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Draw an evaluation. One that a lost process told already may be told again."""
+
+    def stepped(self, step: int, values: Mapping[str, float]) -> None:
+        """Draw the learner's own numbers (learning rate, losses) at a step; not at every one."""
+
+    def ended(self, trial: Trial) -> None:
+        """Draw what the trial came to. Not called for one that is to go on later."""
+
+
+class Tracker(Protocol):
+    """Where the curves of trials go; opened and closed with each process that works at one."""
+
+    def __call__(self, order: Mapping[str, Any]) -> AbstractContextManager[Track]:
+        """Open the trial's curve, or go on with it.
+
+        `order` tells `species`, `algorithm`, `stage`, `attempt`, `trial_id`, `seed`,
+        `timesteps`, `parameters` (all, as resolved), `sweep` (a name that the trials of one
+        sweep share), `folder` (the trial's own, to write below) and `step`, from which it
+        goes on: 0 at first.
+        """
 
 
 class Store(Protocol):

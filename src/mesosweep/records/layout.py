@@ -48,6 +48,11 @@ class TrialFolder:
         return self.path / "progress.jsonl"
 
     @property
+    def stop(self) -> Path:
+        """Written when the trial is to end early; gone when it has ended."""
+        return self.path / "stop.json"
+
+    @property
     def log(self) -> Path:
         return self.path / "worker.log"
 

@@ -28,6 +28,8 @@ class StageConfig:
     curriculum: Mapping[str, Any]
     run: Mapping[str, Any]
     """seed, n_envs, timesteps, eval_freq, …"""
+    gate: Mapping[str, Any] = field(default_factory=dict)
+    """What the stage asks of a trial; thresholds that it leaves out are null."""
     library_version: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
 

@@ -46,12 +46,12 @@ def _serve(asked: argparse.Namespace) -> int:
     jobs = LocalJobs(
         runner,
         script=FaultScript.read(_entries(asked.faults)),
-        undocumented=_switches(_entries(asked.undocumented)),
+        undocumented=switches(_entries(asked.undocumented)),
         pace=Pace(restart_s=asked.restart_s),
         seed=asked.seed,
         project=asked.project,
         entry_point=tuple(shlex.split(asked.entry_point)),
-        tell=_journal(asked.folder / "events.jsonl"),
+        tell=journal(asked.folder / "events.jsonl"),
         port=asked.port,
         rest_port=asked.rest_port,
     )
@@ -79,7 +79,7 @@ def _end_with_stdin() -> None:
     signal.signal(signal.SIGINT, answer)
 
 
-def _journal(path: Path) -> Callable[[str, Mapping[str, object]], None]:
+def journal(path: Path) -> Callable[[str, Mapping[str, object]], None]:
     """Return what appends each event to a file, for who wants to know what was rehearsed."""
     path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -103,7 +103,7 @@ def _entries(path: Path | None) -> Mapping[str, Any]:
     return entries
 
 
-def _switches(entries: Mapping[str, Any]) -> Undocumented:
+def switches(entries: Mapping[str, Any]) -> Undocumented:
     names = [field.name for field in fields(Undocumented)]
     for key in entries:
         if key not in names:

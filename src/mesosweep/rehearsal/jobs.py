@@ -80,6 +80,11 @@ class Jobs:
         self._at = now
         self._step(now)
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether some job has not ended, as of the last visit."""
+        return any(not job.work.state.is_end for job in list(self._jobs.values()))
+
     def create_tuning(self, parent: str, order: TuningOrder, head: Head) -> Job:
         """Begin a tuning job. Raises Refusal where project or quota do not admit it."""
         place = self._admitted(parent, wanted=min(order.parallel, order.max_trials))

@@ -86,6 +86,11 @@ class LocalJobs:
         """What went wrong so far; its `script` may be replaced."""
         return self.service.faults
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether some job has not ended."""
+        return self.service.jobs.is_at_work
+
     def close(self) -> None:
         """Stop serving and end all trials."""
         self._open.close()

@@ -63,7 +63,7 @@ class JournalText:
         self._studies: dict[str, Any] = {}  # Optuna's; in the order in which it numbers them
         self._created: dict[str, str] = {}
         self._attributes: dict[str, tuple[Mapping[str, Any], str]] = {}
-        self._ended: dict[tuple[str, str], str] = {}
+        self._ended: dict[tuple[str, tuple[int, str]], str] = {}
 
     def of(self, studies: Iterable[ShownStudy]) -> str:
         """Return the journal of these studies, whole.
@@ -100,7 +100,7 @@ class JournalText:
     def _trial(
         self, study: ShownStudy, shown: ShownTrial, distributions: Mapping[str, BaseDistribution]
     ) -> str:
-        key = (study.name, shown.trial.trial_id)
+        key = (study.name, shown.trial.identity)
         if key in self._ended:
             return self._ended[key]
         self._studies[study.name].add_trial(_frozen(shown, study.space, distributions))
@@ -170,6 +170,7 @@ def _facts(trial: Trial) -> dict[str, Any]:
     panel = trial.panel if trial.panel and trial.panel.is_finite else None
     facts = {
         "trial": trial.trial_id,
+        "attempt": trial.attempt,
         "status": trial.status,
         "origin": trial.origin,
         "reason": trial.reason,

@@ -52,9 +52,21 @@ def cost_of(stage: StagePlan, measured: Measured | None, sides: Sequence[SideByS
     if measured is None or measured.horizon is None:
         return Cost(steps, None, None, share)
     judged = judging(stage.settings, horizon=measured.horizon)
-    trial_s = (
-        stage.settings.timesteps / measured.steps_per_s
-        + (judged.evaluation_steps + judged.panel_steps) / measured.playing_steps_per_s
-    )
+    seconds = trial_seconds(stage, measured)
+    if seconds is None:
+        return Cost(steps, judged.share, None, share)
     rounds = math.ceil(stage.trials / stage.parallel)
-    return Cost(steps, judged.share, trial_s * rounds / (share or 1.0), share)
+    return Cost(steps, judged.share, seconds * rounds / (share or 1.0), share)
+
+
+def trial_seconds(stage: StagePlan, measured: Measured) -> float | None:
+    """Return how long one trial takes alone on such a machine; None where that is not known."""
+    # A machine that is very busy may not come to a single step while it is measured.
+    if measured.horizon is None or min(measured.steps_per_s, measured.playing_steps_per_s) <= 0:
+        return None
+    judged = judging(stage.settings, horizon=measured.horizon)
+    judged_steps = judged.evaluation_steps + judged.panel_steps
+    return (
+        stage.settings.timesteps / measured.steps_per_s
+        + judged_steps / measured.playing_steps_per_s
+    )

@@ -43,13 +43,13 @@ class DashboardFile:
     def __init__(
         self, plan: SweepPlan, *, now: Callable[[], datetime], warn: Callable[[str], None]
     ) -> None:
-        self.path = Path(plan.root) / NAME
+        self.path = Path(plan.here) / NAME
         self._plan = plan
         self._now = now
         self._warn = warn
         self._picture = picture_of(plan)
         self._studies: dict[_Place, ShownStudy] | None = None
-        self._ended: dict[tuple[_Place, str], ShownTrial] = {}
+        self._ended: dict[tuple[_Place, tuple[int, str]], ShownTrial] = {}
         self._text: JournalText | None = None
         self._is_due = False
         self._not_before: datetime | None = None
@@ -109,45 +109,57 @@ class DashboardFile:
         stages = [stage for stage in self._picture.state.stages if stage.study_key is not None]
         spaces = {stage.number: stage.space for stage in self._plan.stages}
         if self._studies is None:
-            mine = {(stage.stage, stage.attempt) for stage in stages}
-            self._studies = dict(self._earlier(without=mine))
+            self._studies = dict(self._earlier(stages))
         for stage in stages:
             place = (stage.stage, stage.attempt)
             self._studies[place] = self._study(stage, spaces[stage.stage])
         return self._studies.values()
 
-    def _earlier(self, *, without: set[_Place]) -> Iterator[tuple[_Place, ShownStudy]]:
+    def _earlier(self, mine: list[StageState]) -> Iterator[tuple[_Place, ShownStudy]]:
         """Yield what other attempts, and the sweeps of single stages, left in this folder."""
         root = self.path.parent
+        known = {place for stage in mine for place in _places(stage)}
+        begun = {stage.stage: stage.attempt for stage in mine}
         left = {
             place: folder
             for folder in sorted(root.glob("stage*"))
-            if (place := stage_and_attempt(folder.name)) is not None and place not in without
+            if (place := stage_and_attempt(folder.name)) is not None and place not in known
         }
         recorded = {
             (stage.stage, stage.attempt): (stage, space)
             for stage, space in (_on_record(root) if left else ())
         }
+        shown = {place for stage, _ in recorded.values() for place in _places(stage)}
         spaces = {stage.number: (stage.name, stage.space) for stage in self._plan.stages}
         for place, folder in left.items():
             if place in recorded:
                 yield place, self._study(*recorded[place])
-            elif place[0] in spaces:
+            elif place not in shown and place[0] in spaces:
+                number, attempt = place
+                if attempt > begun.get(number, attempt):
+                    continue  # a later job of this sweep's own study, whose trials are still to come
                 # An attempt that was given up, since an earlier stage has another winner by now.
                 found = [read_trial(path) for path in folder.glob("*/metrics.json")]
                 trials = [trial for trial in found if isinstance(trial, Trial)]
                 trials.sort(key=lambda trial: (len(trial.trial_id), trial.trial_id))
-                yield place, self._titled(place, *spaces[place[0]], trials)
+                found_in = tuple((trial, folder) for trial in trials)
+                yield place, self._titled(place, *spaces[place[0]], found_in)
 
     def _study(self, stage: StageState, space: SearchSpace) -> ShownStudy:
-        study = self._titled((stage.stage, stage.attempt), stage.name, space, stage.trials)
+        root, number = self.path.parent, stage.stage
+        # A study that took several jobs has trials in the folder of each.
+        found_in = tuple(
+            (trial, stage_folder(root, stage=number, attempt=trial.attempt))
+            for trial in stage.trials
+        )
+        study = self._titled((number, stage.attempt), stage.name, space, found_in)
         if stage.winner is None:
             return study
-        won = {"winner": f"trial {stage.winner.trial.trial_id}"}
+        won = {"winner": f"trial {stage.called(stage.winner.trial)}"}
         return replace(study, attributes={**study.attributes, **won})
 
     def _titled(
-        self, place: _Place, name: str, space: SearchSpace, trials: Iterable[Trial]
+        self, place: _Place, name: str, space: SearchSpace, trials: Iterable[tuple[Trial, Path]]
     ) -> ShownStudy:
         from mesosweep.report._journal import ShownStudy
 
@@ -162,18 +174,24 @@ class DashboardFile:
                 "stage": number,
                 "attempt": attempt,
             },
-            trials=tuple(self._trial(place, trial, folder) for trial in trials),
+            trials=tuple(self._trial(place, trial, found_in) for trial, found_in in trials),
         )
 
     def _trial(self, place: _Place, trial: Trial, folder: Path) -> ShownTrial:
         """Return a trial with its curve; one that has ended is looked at once."""
-        key = (place, trial.trial_id)
+        key = (place, trial.identity)
         if key in self._ended:
             return self._ended[key]
         shown = _shown(trial, folder / trial.trial_id, self._now())
         if trial.has_ended:
             self._ended[key] = shown
         return shown
+
+
+def _places(stage: StageState) -> set[_Place]:
+    """Return where the trials of a stage lie: one place for each job that its study took."""
+    attempts = {stage.attempt, *(trial.attempt for trial in stage.trials)}
+    return {(stage.stage, attempt) for attempt in attempts}
 
 
 def _on_record(root: Path) -> Iterator[tuple[StageState, SearchSpace]]:

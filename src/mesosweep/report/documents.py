@@ -22,11 +22,11 @@ def status_document(state: SweepState) -> dict[str, Any]:
         "fingerprint": state.fingerprint,
         "started_at": plain(state.started_at),
         "finished_at": plain(state.finished_at),
-        "stages": [_stage(stage) for stage in state.stages],
+        "stages": [_stage(stage, state) for stage in state.stages],
     }
 
 
-def _stage(stage: StageState) -> dict[str, Any]:
+def _stage(stage: StageState, state: SweepState) -> dict[str, Any]:
     return {
         "stage": stage.stage,
         "name": stage.name,
@@ -34,6 +34,8 @@ def _stage(stage: StageState) -> dict[str, Any]:
         "attempt": stage.attempt,
         "gate_passed": stage.winner.gate_passed if stage.winner else None,
         "gate_forced": stage.gate_forced,
+        "promoted": stage.promoted,
+        "stale": stage.stage in state.stale,
         "reason": stage.reason,
         "trials_wanted": stage.trials_wanted,
         "started_at": plain(stage.started_at),
@@ -76,6 +78,7 @@ def _winner(stage: StageState) -> dict[str, Any] | None:
     found: dict[str, Any] = plain(
         {
             "trial_id": winner.trial.trial_id,
+            "attempt": winner.trial.attempt,
             "best_mean_reward": winner.trial.best_mean_reward,
             "panel": _score(winner.trial.panel),
             "test": _score(verified.winner) if verified else None,

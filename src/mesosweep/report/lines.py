@@ -43,10 +43,10 @@ def line_of(event: e.Event, before: Picture) -> str | None:
         case e.SweepStarted(attempt=attempt):
             return f"{_sweep(state)} starts ({_ordinal(attempt)}plan {state.fingerprint})"
         case e.SweepResumed(state=known):
-            ended = sum(t.has_ended for stage in known.stages for t in stage.trials)
+            ended = sum(len(stage.ended) for stage in known.stages)
             return f"{_sweep(known)} goes on: {ended} trials have ended already"
         case e.StageSkipped(stage=stage, winner=winner):
-            return f"stage {stage}: finished in an earlier run, winner is trial {winner.trial.trial_id}"
+            return f"stage {stage}: finished in an earlier run, winner is {_named(stage, winner.trial, state)}"
         case e.StudySubmitting(study=study):
             start = "from scratch" if study.load is None else f"from {study.load.uri}"
             return (
@@ -59,18 +59,27 @@ def line_of(event: e.Event, before: Picture) -> str | None:
             return f"stage {stage}: found again as {job.url or job.name}"
         case e.TrialStarted(stage=stage, trial=trial):
             words = parameters(trial.assignment, algorithm=state.algorithm)
-            return f"{_trial(stage, trial)} runs ({trial.origin}): {words or 'nothing is searched'}"
+            return (
+                f"{_trial(stage, trial, state)} runs ({trial.origin}): "
+                f"{words or 'nothing is searched'}"
+            )
         case e.TrialFinished(stage=stage, trial=trial):
-            return f"{_trial(stage, trial)} {_ended_well(trial, stage, before)}"
+            return f"{_trial(stage, trial, state)} {_ended_well(trial, stage, before)}"
         case e.TrialFailed(stage=stage, trial=trial):
-            return f"{_trial(stage, trial)} {_word(trial)}: {one_line(trial.reason) or 'no reason known'}"
+            return (
+                f"{_trial(stage, trial, state)} {_word(trial)}: "
+                f"{one_line(trial.reason) or 'no reason known'}"
+            )
         case e.StudyProgressed():
             return None
         case e.RetryScheduled(stage=stage, reason=reason, wait_s=wait_s):
             return f"stage {stage}: {one_line(reason)}; trying again in {span(wait_s)}"
         case e.WinnerChosen(stage=stage, winner=winner):
             verdict = "gate passed" if winner.gate_passed else "gate not passed"
-            return f"stage {stage}: winner is trial {winner.trial.trial_id}, panel {scored(winner.trial.panel)}, {verdict}"
+            named = _named(stage, winner.trial, state)
+            return (
+                f"stage {stage}: winner is {named}, panel {scored(winner.trial.panel)}, {verdict}"
+            )
         case e.GateForced(stage=stage, reasons=reasons):
             return f"stage {stage}: goes on although the gate was not passed: {'; '.join(reasons)}"
         case e.WinnerVerified(stage=stage, verified=verified):
@@ -78,6 +87,8 @@ def line_of(event: e.Event, before: Picture) -> str | None:
                 f"stage {stage}: verified {scored(verified.winner)} on unseen episodes, "
                 f"{gain(verified.winner, verified.random)} over random action"
             )
+        case e.WinnerPromoted(stage=stage, winner=winner):
+            return f"stage {stage}: {_named(stage, winner.trial, state)} was made the winner"
         case e.StageFailed(stage=stage, reason=reason):
             return f"stage {stage}: ended without a winner: {one_line(reason)}"
         case e.SweepFinished(state=done):
@@ -109,8 +120,12 @@ def _word(trial: Trial) -> str:
     return {"diverged": "diverged", "timed_out": "ran out of time"}.get(trial.status, "failed")
 
 
-def _trial(stage: int, trial: Trial) -> str:
-    return f"stage {stage}: trial {trial.trial_id}"
+def _trial(stage: int, trial: Trial, state: SweepState) -> str:
+    return f"stage {stage}: {_named(stage, trial, state)}"
+
+
+def _named(stage: int, trial: Trial, state: SweepState) -> str:
+    return f"trial {state.stage(stage).called(trial)}"
 
 
 def _sweep(state: SweepState) -> str:

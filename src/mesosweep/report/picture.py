@@ -56,7 +56,7 @@ class Picture:
                 e.TrialFinished(stage=number, trial=trial)
                 | e.TrialFailed(stage=number, trial=trial)
             ):
-                rest = tuple(t for t in self.live.get(number, ()) if t.trial_id != trial.trial_id)
+                rest = tuple(t for t in self.live.get(number, ()) if t.identity != trial.identity)
                 return replace(seen, live={**self.live, number: rest}, latest=(number, trial))
             case e.RetryScheduled(reason=reason, wait_s=wait_s):
                 return replace(
@@ -70,8 +70,8 @@ class Picture:
 
     def running(self, stage: StageState) -> tuple[Trial, ...]:
         """Return the stage's running trials, with progress where it was told."""
-        told = {trial.trial_id: trial for trial in self.live.get(stage.stage, ())}
-        return tuple(told.get(t.trial_id, t) for t in stage.trials if t.status == "running")
+        told = {trial.identity: trial for trial in self.live.get(stage.stage, ())}
+        return tuple(told.get(t.identity, t) for t in stage.trials if t.status == "running")
 
     def wanted(self, stage: StageState) -> int:
         """Return how many trials the stage will have in all; 0 when nobody said."""
@@ -130,7 +130,7 @@ def seconds_left(picture: Picture, stage: StageState) -> float | None:
     if facts is None or stage.status not in ("running", "submitting"):
         return None
     running = picture.running(stage)
-    ended = [t for t in stage.trials if t.has_ended]
+    ended = stage.ended
     left = picture.wanted(stage) - len(ended)
     if left <= 0:
         return 0.0

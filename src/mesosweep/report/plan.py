@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
 
 from mesosweep.domain.plan import StagePlan, SweepPlan
-from mesosweep.domain.seeds import evidence_seeds
 from mesosweep.domain.space import Categorical, Discrete, Double, Integer, Parameter
+from mesosweep.report.bill import Bill
 from mesosweep.report.cost import Cost, Measured, cost_of
-from mesosweep.report.events import plain
 from mesosweep.report.words import NONE, count, span, thresholds, value
 from mesosweep.settings.advice import SideBySide
 
@@ -28,6 +27,7 @@ def plan_view(
     plan: SweepPlan,
     measured: Mapping[int, Measured] | None = None,
     sides: Mapping[int, Sequence[SideBySide]] | None = None,
+    bill: Bill | None = None,
 ) -> tuple[RenderableType, ...]:
     """Return what `mesosweep plan` prints; see `summary.show` and `cost_of`."""
     measured, sides = measured or {}, sides or {}
@@ -37,9 +37,10 @@ def plan_view(
     }
     parts: list[RenderableType] = [
         Text(f"{plan.species} · {plan.algorithm} · plan {plan.fingerprint}", style="bold"),
-        Text(f"{plan.root} · {plan.backend} · sampler {plan.sampler} · device {plan.device}"),
+        Text(f"{plan.root} · {plan.backend} · {_chooser(plan, bill)} · device {plan.device}"),
+        *([Text(f"{bill.machine} in {bill.where} · {bill.price}")] if bill else []),
         Text(""),
-        _budget_table(plan, measured, costs),
+        _budget_table(plan, measured, costs, bill),
     ]
     for stage in plan.stages:
         parts += [Text(f"\n{stage.number} {stage.name}: search space", style="bold")]
@@ -47,7 +48,9 @@ def plan_view(
     if plan.notes:
         parts += [Text("\nNotes", style="bold"), *(Text(f"  - {note}") for note in plan.notes)]
     parts.append(Text(f"\nTime in all: {_total(list(costs.values()))}"))
-    if any(cost.seconds is not None and cost.share_of_alone is None for cost in costs.values()):
+    if bill is not None:
+        parts += _bill_words(plan, bill)
+    elif any(cost.seconds is not None and cost.share_of_alone is None for cost in costs.values()):
         parts.append(
             Text(
                 "  if trials at a time do not slow each other; to know: mesosweep bench "
@@ -57,8 +60,29 @@ def plan_view(
     return tuple(parts)
 
 
+def _chooser(plan: SweepPlan, bill: Bill | None) -> str:
+    return f"sampler {plan.sampler}" if bill is None else "the service chooses"
+
+
+def _bill_words(plan: SweepPlan, bill: Bill) -> list[RenderableType]:
+    usd = bill.total_usd(plan)
+    told = UNMEASURED if usd is None else f"~${usd:.2f}, {bill.price}"
+    words = [Text(f"Cost in all: {told}")]
+    if usd is not None:
+        words.append(
+            Text(
+                "  at the speed of a trial on this machine; waiting for machines and starting "
+                "them is in neither"
+            )
+        )
+    return [*words]
+
+
 def _budget_table(
-    plan: SweepPlan, measured: Mapping[int, Measured], costs: Mapping[int, Cost]
+    plan: SweepPlan,
+    measured: Mapping[int, Measured],
+    costs: Mapping[int, Cost],
+    bill: Bill | None = None,
 ) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("", style="dim", min_width=11)
@@ -75,6 +99,7 @@ def _budget_table(
         ]
 
     stages = plan.stages
+    said_by = plan.origins.get("early_stopping")
     row("trials", said("trials", [str(s.trials) for s in stages]))
     row("at a time", said("parallel", [str(s.parallel) for s in stages]))
     row("steps per trial", said("timesteps", [f"{s.settings.timesteps:,}" for s in stages]))
@@ -84,10 +109,15 @@ def _budget_table(
     row("gate", ["\n".join(thresholds(s.gate)) or "none" for s in stages])
     row("seed", said("seed", [str(s.settings.seed) for s in stages]))
     row("evaluations", [_evaluations(s) for s in stages])
+    if plan.early_stopping != "none":
+        row("stops early", [_with_origin(_stops(plan, s), said_by) for s in stages])
     row("judging", [_share(costs[s.number]) for s in stages])
     row("corners built", [_corners(measured.get(s.number)) for s in stages])
     row("speed of a trial", [_speed(measured.get(s.number), costs[s.number]) for s in stages])
     row("time", [_time(costs[s.number]) for s in stages])
+    if bill is not None:
+        usd = [bill.usd.get(s.number) for s in stages]
+        row("cost", [UNMEASURED if each is None else f"~${each:.2f}" for each in usd])
     return table
 
 
@@ -110,6 +140,16 @@ def _evaluations(stage: StagePlan) -> str:
         f"every {count(settings.eval_freq)}: {settings.eval_episodes}\n"
         f"panel {settings.panel_episodes}, test {settings.test_episodes}"
     )
+
+
+def _stops(plan: SweepPlan, stage: StagePlan) -> str:
+    stopping = plan.stopping(stage)
+    steps = stopping.rungs if stopping else ()
+    if stopping is None or not steps:
+        return "never: warm-up and ramp take it all"
+    if stopping.rule == "median":
+        return f"below the median\nfrom step {count(steps[0])}"
+    return f"halving at step {' and '.join(map(count, steps))}"
 
 
 def _share(cost: Cost) -> str:
@@ -167,67 +207,3 @@ def range_of(parameter: Parameter) -> str:
             return f"{low:g} to {high:g}"
         case Discrete(values=values) | Categorical(values=values):
             return ", ".join(map(str, values))
-
-
-def plan_document(
-    plan: SweepPlan,
-    measured: Mapping[int, Measured] | None = None,
-    sides: Mapping[int, Sequence[SideBySide]] | None = None,
-) -> dict[str, Any]:
-    """Return the plan as one JSON document; see `cost_of`."""
-    measured, sides = measured or {}, sides or {}
-    return {
-        "version": 1,
-        "species": plan.species,
-        "algorithm": plan.algorithm,
-        "fingerprint": plan.fingerprint,
-        "backend": plan.backend,
-        "root": plan.root,
-        "sampler": plan.sampler,
-        "select_by": plan.select_by,
-        "handoff": plan.handoff,
-        "on_gate_fail": plan.on_gate_fail,
-        "load": plain(plan.load),
-        "stages": [
-            _stage_document(s, measured.get(s.number), sides.get(s.number, ())) for s in plan.stages
-        ],
-        "notes": list(plan.notes),
-        "origins": dict(plan.origins),
-    }
-
-
-def _stage_document(
-    stage: StagePlan, measured: Measured | None, sides: Sequence[SideBySide]
-) -> dict[str, Any]:
-    cost = cost_of(stage, measured, sides)
-    return {
-        "stage": stage.number,
-        "name": stage.name,
-        "trials": stage.trials,
-        "parallel": stage.parallel,
-        **plain(stage.settings),
-        "space": plain(stage.space),
-        "default": plain(stage.default),
-        "enqueued": plain(stage.enqueued),
-        "overrides": list(stage.overrides),
-        "warm_starts": stage.warm_starts,
-        "gate": {key: least for key, least in plain(stage.gate).items() if least is not None},
-        "seeds": {kind: _block(stage, kind) for kind in ("select", "panel", "test")},
-        "total_steps": cost.steps,
-        "judging_share": cost.judging_share,
-        "estimated_s": cost.seconds,
-        "steps_per_s": measured.steps_per_s if measured else None,
-        "share_of_alone": cost.share_of_alone,
-        "corners_built": measured.corners if measured else None,
-    }
-
-
-def _block(stage: StagePlan, kind: Any) -> list[int]:  # one of the three words of `Evidence`
-    settings = stage.settings
-    episodes = {
-        "select": settings.eval_episodes,
-        "panel": settings.panel_episodes,
-        "test": settings.test_episodes,
-    }[kind]
-    block = evidence_seeds(kind, sweep_seed=settings.seed, stage=stage.number, count=episodes)
-    return [block.start, block.stop - 1]

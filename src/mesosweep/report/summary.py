@@ -38,6 +38,9 @@ def summary(picture: Picture, *, next_command: str | None = None) -> tuple[Rende
     missing = tuple(missing_words(state))
     if missing:
         parts += [Text("\nWhat is missing", style="bold"), *map(_item, missing)]
+    stopped = tuple(stopped_words(state))
+    if stopped:
+        parts += [Text("\nStopped early", style="bold"), *map(_item, stopped)]
     winners = [(stage, stage.winner) for stage in state.stages if stage.winner is not None]
     if winners:
         parts.append(Text("\nCheckpoints", style="bold"))
@@ -58,7 +61,7 @@ def show(console: Console, parts: Iterable[RenderableType]) -> None:
 
 def _heading(state: SweepState) -> Text:
     text = Text(f"{state.species} · {state.algorithm}", style="bold")
-    done = sum(stage.status == "finished" for stage in state.stages)
+    done = sum(s.status == "finished" and s.stage not in state.stale for s in state.stages)
     text.append(f" · {done} of {len(state.stages)} stages finished", style="not bold")
     if state.started_at and state.finished_at:
         text.append(f" · {span(state.finished_at - state.started_at)}", style="not bold")
@@ -75,7 +78,7 @@ def winners_table(state: SweepState) -> Table:
     table.add_column("", style="dim", min_width=11)
     for stage in state.stages:
         table.add_column(f"{stage.stage} {stage.name}", no_wrap=True)
-    table.add_row("winner", *(_winner(stage) for stage in state.stages))
+    table.add_row("winner", *(_winner(stage, state) for stage in state.stages))
     table.add_row("verified (95 %)", *(_verified(stage) for stage in state.stages))
     for yardstick, words in _YARDSTICKS:
         table.add_row(f"over {words}", *(_gained(stage, yardstick) for stage in state.stages))
@@ -83,9 +86,10 @@ def winners_table(state: SweepState) -> Table:
     return table
 
 
-def _winner(stage: StageState) -> Text | str:
+def _winner(stage: StageState, state: SweepState) -> Text | str:
     if stage.winner is not None:
-        return f"trial {stage.winner.trial.trial_id}"
+        told = f"trial {stage.called(stage.winner.trial)}"
+        return Text(f"{told} (stale)", style="yellow") if stage.stage in state.stale else told
     return Text(_no_winner(stage), style="red" if stage.status == "failed" else "dim")
 
 
@@ -96,7 +100,7 @@ def _verified(stage: StageState) -> Text | str:
 
 
 def _no_winner(stage: StageState) -> str:
-    ended = sum(trial.has_ended for trial in stage.trials)
+    ended = len(stage.ended)
     if stage.status == "failed":
         return "none"
     return "not begun" if stage.status == "pending" else f"{ended}/{stage.trials_wanted} trials"
@@ -127,8 +131,14 @@ def _verdict(stage: StageState) -> Text | str:
 
 def missing_words(state: SweepState) -> Iterator[str]:
     """Say in plain words what each stage lacks: to its gate, and to its yardsticks."""
+    stale = state.stale
     for stage in state.stages:
         name = f"{stage.stage} {stage.name}"
+        if stage.stage in stale:
+            yield (
+                f"{name}: stale, since a stage before it has another winner by now; run-all "
+                "searches it again as a new attempt"
+            )
         if stage.status == "failed":
             yield f"{name}: {one_line(stage.reason) or 'no winner'}"
         winner = stage.winner
@@ -164,9 +174,21 @@ def _lost(stage: StageState) -> str | None:
     first = lost[0]
     kind = "trial" if len(lost) == 1 else "trials"
     return (
-        f"{len(lost)} {kind} without a result; the first, {first.trial_id}, "
+        f"{len(lost)} {kind} without a result; the first, {stage.called(first)}, "
         f"{first.status.replace('_', ' ')}: {one_line(first.reason) or 'no reason known'}"
     )
+
+
+def stopped_words(state: SweepState) -> Iterator[str]:
+    """Say for each stage how many trials were stopped early, and the steps that this saved."""
+    for stage in state.stages:
+        stopped = [trial for trial in stage.trials if trial.status == "stopped"]
+        if not stopped:
+            continue
+        asked = sum(trial.steps_asked or 0 for trial in stage.ended)
+        saved = sum((t.steps_asked or 0) - (t.steps_trained or 0) for t in stopped)
+        share = f"; {saved:,} of {asked:,} steps saved ({saved / asked:.0%})" if asked else ""
+        yield f"{stage.stage} {stage.name}: {len(stopped)} of {len(stage.ended)} trials{share}"
 
 
 def _item(text: str) -> RenderableType:

@@ -135,13 +135,15 @@ def stage_table(picture: Picture, *, width: int) -> Table:
 
 
 def _counts(picture: Picture, stage: StageState, *, in_words: bool) -> Text:
-    ended = [t for t in stage.trials if t.has_ended]
-    lost = sum(t.status in LOST for t in ended)
+    ended = len(stage.ended)
+    lost = sum(t.status in LOST for t in stage.trials)
     wanted = picture.wanted(stage)
-    text = Text(f"{len(ended)}/{wanted}" if wanted else str(len(ended)))
+    text = Text(f"{ended}/{wanted}" if wanted else str(ended))
     running = len(picture.running(stage))
     if running and stage.status != "finished":
         text.append(f" · {running} running" if in_words else f" ▶{running}", style="cyan")
+    if stopped := sum(t.status == "stopped" for t in stage.trials):
+        text.append(f" · {stopped} stopped" if in_words else f" ◼{stopped}", style="yellow")
     if lost:
         text.append(f" · {lost} failed" if in_words else f" ✗{lost}", style="red")
     return text
@@ -220,7 +222,7 @@ def _chosen(picture: Picture) -> list[tuple[int, Trial, str]]:
             rows.append((stage.stage, best, "best"))
         if picture.latest is not None and picture.latest[0] == stage.stage:
             last = picture.latest[1]
-            if best is None or last.trial_id != best.trial_id:
+            if best is None or last.identity != best.identity:
                 rows.append((stage.stage, last, "last"))
         rows += [(stage.stage, trial, "") for trial in picture.running(stage)]
     return rows
@@ -228,13 +230,18 @@ def _chosen(picture: Picture) -> list[tuple[int, Trial, str]]:
 
 def _cells(picture: Picture, stage: int, trial: Trial, role: str) -> dict[str, Text]:
     words = Text(parameters(trial.assignment, algorithm=picture.state.algorithm))
-    name = Text(f"{stage}/{trial.trial_id}")
+    name = Text(f"{stage}/{picture.state.stage(stage).called(trial)}")
     if role:
         name.append(f" {role}", style="green" if role == "best" else "dim")
     cells = {"trial": name, "chosen by": Text(trial.origin), "parameters": words}
     if trial.status in LOST:
         why = f"{trial.status.replace('_', ' ')}: {one_line(trial.reason)}"
         cells["parameters"] = Text(why, style="red")
+    elif trial.status == "stopped":
+        cells["step"] = Text(count(trial.steps_trained))
+        cells["evaluation"] = Text(number(trial.best_mean_reward))
+        why = f"stopped early: {one_line(trial.reason)}"
+        cells["parameters"] = Text(why, style="yellow")
     elif trial.has_ended:
         cells["step"] = Text(count(trial.steps_trained))
         cells["evaluation"] = Text(scored(trial.panel))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from mesosweep.domain.errors import UsageError
 
-VARIADIC = frozenset({"--stages", "--override"})
+VARIADIC = frozenset({"--stages", "--override", "--label"})
 
 
 def take_injected(

@@ -44,6 +44,8 @@ class Flags:
     enqueue: str | None = None
     """JSON file of known points to try first."""
     sampler: str | None = None
+    early_stopping: str | None = None
+    """Whether trials without a chance are ended, and by which rule; wherever they run."""
     select_by: str | None = None
     on_gate_fail: str | None = None
     handoff: str | None = None
@@ -51,3 +53,23 @@ class Flags:
     trackers: tuple[str, ...] = ()
     device: str | None = None
     trust: bool | None = None
+    project: str | None = None
+    """Like all that follow, for a backend that runs trials elsewhere."""
+    image: str | None = None
+    bucket: str | None = None
+    """`BUCKET`, or `gs://BUCKET/folder`; the sweep lies below it."""
+    location: str | None = None
+    machine_type: str | None = None
+    accelerator_type: str | None = None
+    accelerator_count: int | None = None
+    spot: bool | None = None
+    service_account: str | None = None
+    network: str | None = None
+    labels: tuple[str, ...] = ()
+    """`key=value`."""
+    max_failed_trials: int | None = None
+    any_machine: bool | None = None
+    api_endpoint: str | None = None
+    max_cost: float | None = None
+    """US dollars."""
+    price_file: str | None = None

@@ -15,9 +15,16 @@ from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.plan import OnGateFail, StagePlan, SweepPlan
 from mesosweep.domain.study import SelectBy
 from mesosweep.domain.trial import Checkpoint, CheckpointKind
-from mesosweep.plugins import BACKENDS, SAMPLERS, SPECIES, Registry, Species
+from mesosweep.plugins import SAMPLERS, SPECIES, Registry, Species
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.flags import Flags
+from mesosweep.settings.job import (
+    LOCAL,
+    bucket_root,
+    chosen_backend,
+    early_stopping,
+    job_settings,
+)
 from mesosweep.settings.searched import searched
 from mesosweep.settings.sources import FLAG
 from mesosweep.settings.stages import content, digest
@@ -74,24 +81,26 @@ def _plan(
     desk: Desk, numbers: tuple[int, ...], *, first_attempt: int, cores: int | None, suffix: str = ""
 ) -> SweepPlan:
     ask = desk.sources
-    backend = desk.named(BACKENDS, "backend", "local")
+    backend = chosen_backend(desk)
     load = _checkpoint(desk.flags.load) if desk.flags.load else None
     stages = [
         searched(desk, number, warm_starts=load is not None or place > 0)
         for place, number in enumerate(numbers)
     ]
     swept = {name for stage in stages for name in stage.space}
-    if backend == "local":
+    if backend == LOCAL:
         stages = _one_per_core(desk, stages, cores or usable_cores())
     handoff = cast("CheckpointKind", ask.one_of("handoff", get_args(CheckpointKind)))
+    place = _place(desk, backend)
     return SweepPlan(
         species=desk.species,
         algorithm=desk.algorithm,
         backend=backend,
-        root=_below(ask.word("output_dir", ".") or ".", f"sweeps/{desk.species}/{desk.algorithm}"),
+        root=place[0],
+        mirror=place[1],
         sweep_key=f"sweep_state_{desk.species}_{desk.algorithm}{suffix}",
         stages=tuple(stages),
-        comparables=_comparables(desk, stages, load=load, handoff=handoff),
+        comparables=comparables_of(desk, stages, load=load, handoff=handoff),
         carried=desk.carried & swept,
         load=load,
         first_attempt=first_attempt,
@@ -100,14 +109,30 @@ def _plan(
         handoff=handoff,
         on_gate_fail=cast("OnGateFail", ask.one_of("on_gate_fail", get_args(OnGateFail))),
         sampler=desk.named(SAMPLERS, "sampler", "tpe"),
+        early_stopping=early_stopping(desk, backend) if backend == LOCAL else "none",
         stage_dir=desk.stage_dir,
-        trial_timeout_s=ask.seconds("trial_timeout_s"),
+        trial_timeout_s=ask.amount("trial_timeout_s", "seconds"),
         trackers=desk.trackers(),
         device=ask.word("device", "cpu") or "cpu",
         trust=ask.truth("trust", default=False),
+        job={} if backend == LOCAL else job_settings(desk),
+        max_cost_usd=None if backend == LOCAL else ask.amount("max_cost", "dollars"),
+        price_file=None if backend == LOCAL else ask.word("price_file"),
         notes=tuple(dict.fromkeys(desk.notes)),
         origins=dict(ask.origins),
     )
+
+
+def _place(desk: Desk, backend: str) -> tuple[str, str | None]:
+    """Return the sweep's root, and the folder of its copy here where the root is elsewhere."""
+    below = f"sweeps/{desk.species}/{desk.algorithm}"
+    said = desk.sources.word("output_dir", ".") or "."
+    bucket = None if backend == LOCAL else bucket_root(desk)
+    if bucket is None and not said.startswith("gs://"):
+        return _below(said, below), None
+    if bucket is None:
+        bucket, said = said, "."
+    return _below(bucket, below), _below("." if said.startswith("gs://") else said, below)
 
 
 def _one_per_core(desk: Desk, stages: list[StagePlan], cores: int) -> list[StagePlan]:
@@ -130,7 +155,7 @@ def _one_per_core(desk: Desk, stages: list[StagePlan], cores: int) -> list[Stage
     return capped
 
 
-def _comparables(
+def comparables_of(
     desk: Desk, stages: list[StagePlan], *, load: Checkpoint | None, handoff: CheckpointKind
 ) -> dict[str, Any]:
     """Return what makes trials comparable, in full, so that a difference can be named."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mesosweep.domain.curriculum import Stage
+from mesosweep.domain.curriculum import Settings, Stage
 from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.plan import StagePlan
 from mesosweep.domain.space import Assignment, Categorical, SearchSpace, Value
@@ -78,17 +78,15 @@ def check_curriculum(
     Raises:
         SettingsError: shares beyond the budget, or a ramp of a weight that is not there.
     """
-    longest: dict[str, Value] = {}
     for name in space:
         numbers = _numbers(space, name)
         if name.startswith("curriculum_") and numbers:
             key = name.removeprefix("curriculum_")
-            longest[key] = max(numbers)
             if key.endswith("_fraction") and not 0 <= min(numbers) <= max(numbers) <= 1:
                 raise SettingsError(f"{where} → {name}: is a share of the budget, from 0 to 1.")
             if key.endswith("_timesteps") and min(numbers) < 0:
                 raise SettingsError(f"{where} → {name}: must not be below 0.")
-    curriculum = laid_over(stage.curriculum, longest)
+    curriculum = _longest(space, stage)
     swept_env = {name.removeprefix("env_"): 1.0 for name in space if name.startswith("env_")}
     training = {**stage.env, **stage.env_train, **swept_env}
     check_ramp(curriculum, training, timesteps=timesteps, where=where)
@@ -101,6 +99,23 @@ def check_curriculum(
         f"where they ask for more than {room:,}, both are shortened in proportion."
     )
     return (note,)
+
+
+def grace(space: SearchSpace, stage: Stage, *, timesteps: int) -> int:
+    """Return the steps within which some warm-started trial may still warm up or ramp."""
+    curriculum = _longest(space, stage)
+    asked = sum(lengths_of(curriculum, timesteps).values())
+    return min(asked, room_for(curriculum, timesteps))
+
+
+def _longest(space: SearchSpace, stage: Stage) -> Settings:
+    """Return the curriculum with every swept number of it at its largest."""
+    longest: dict[str, Value] = {
+        name.removeprefix("curriculum_"): max(numbers)
+        for name in space
+        if name.startswith("curriculum_") and (numbers := _numbers(space, name))
+    }
+    return laid_over(stage.curriculum, longest)
 
 
 def _numbers(space: SearchSpace, name: str) -> list[int | float]:

@@ -20,7 +20,7 @@ from mesosweep.domain.study import TrialSettings
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.overrides import narrow
 from mesosweep.settings.parameters import twin
-from mesosweep.settings.preflight import check_curriculum, check_rollouts
+from mesosweep.settings.preflight import check_curriculum, check_rollouts, grace
 from mesosweep.settings.sources import DEFAULT, FLAG
 from mesosweep.settings.sweepfile import Block
 from mesosweep.settings.trial import check_batch, overlaid, own_hyperparameters
@@ -63,6 +63,7 @@ def searched(desk: Desk, number: int, *, warm_starts: bool) -> StagePlan:
         default=None if no_default else _own_point(desk, space, stage, own, settings),
         enqueued=_enqueued(desk, space, number, warm_starts=warm_starts),
         warm_starts=warm_starts,
+        grace_steps=grace(space, stage, timesteps=settings.timesteps) if warm_starts else 0,
     )
 
 

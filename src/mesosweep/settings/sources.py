@@ -13,6 +13,8 @@ from mesosweep.settings.sweepfile import JOB_SETTINGS, SweepFile
 FLAG, SPECIES, DEFAULT = "flag", "species", "default"
 _PER_STAGE = ("trials", "parallel", "timesteps")
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+_VARIABLES = {"api_endpoint": "MESOSWEEP_VERTEX_ENDPOINT"}
+"""Environment variables that are not called as their setting is."""
 
 
 @dataclass
@@ -49,20 +51,30 @@ class Sources:
             value = value.lower() in _YES
         return bool(self._say(name, value, origin))
 
-    def seconds(self, name: str) -> float | None:
-        """Return a time in seconds, if one was given; raises SettingsError unless above 0."""
+    def amount(self, name: str, unit: str) -> float | None:
+        """Return a number of seconds or dollars, if given; raises SettingsError unless above 0."""
         value, origin = self._asked(name, None)
         if value is None:
             return None
         try:
-            seconds = float(value)
-        except ValueError:
-            seconds = -1.0
-        if not 0 < seconds < float("inf"):
+            amount = float(value)
+        except (TypeError, ValueError):
+            amount = -1.0
+        if not 0 < amount < float("inf"):
             raise SettingsError(
-                f"{_told(origin, name)}: must be a number of seconds above 0 (got {value})."
+                f"{_told(origin, name)}: must be a number of {unit} above 0 (got {value})."
             )
-        return float(self._say(name, seconds, origin))
+        return float(self._say(name, amount, origin))
+
+    def count(self, name: str) -> int | None:
+        """Return a whole number of at least 1, if given, which holds for all stages."""
+        value, origin = self._asked(name, None)
+        return None if value is None else self._at_least(1, name, value, origin, place=name)
+
+    def is_said(self, name: str) -> bool:
+        """Whether a flag or the environment says it; what a file says chooses no place."""
+        _, origin = self._asked(name, None)
+        return origin == FLAG or origin.startswith("environment")
 
     def number(self, name: str, stage: int, *, species: int | None = None, default: int) -> int:
         """Return a job setting of one stage; raises SettingsError when it is too small."""
@@ -82,7 +94,10 @@ class Sources:
         return flag or tuple(each.strip() for each in listed.split(",") if each.strip())
 
     def _whole(self, name: str, stage: int, value: int | str, origin: str) -> int:
-        least = JOB_SETTINGS[name]
+        place = f"stage{stage}.{name}"
+        return self._at_least(JOB_SETTINGS[name], name, value, origin, place=place)
+
+    def _at_least(self, least: int, name: str, value: int | str, origin: str, *, place: str) -> int:
         if isinstance(value, str):
             text = value
             try:
@@ -95,7 +110,7 @@ class Sources:
             raise SettingsError(
                 f"{_told(origin, name)}: must be a whole number of at least {least} (got {text})."
             )
-        return int(self._say(f"stage{stage}.{name}", value, origin))
+        return int(self._say(place, value, origin))
 
     def _said(self, name: str, stage: int) -> tuple[int | str, str] | None:
         """Return a job setting and who said it; None when nobody did."""
@@ -121,9 +136,11 @@ class Sources:
         flag = getattr(self.flags, name)
         if flag is not None:
             return flag, FLAG
-        variable = f"MESOSWEEP_{name.upper()}"
+        variable = _VARIABLES.get(name, f"MESOSWEEP_{name.upper()}")
         if self.environ.get(variable):
             return self.environ[variable], f"environment {variable}"
+        if self.file and name in self.file.job:
+            return self.file.job[name], f"file {self.file.source}"
         return default, DEFAULT
 
     def _say(self, name: str, value: Any, origin: str) -> Any:

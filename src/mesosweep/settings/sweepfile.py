@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from mesosweep.domain.errors import SettingsError, did_you_mean
 from mesosweep.domain.space import Assignment, Parameter, parameter_of
 from mesosweep.settings.complaints import from_pydantic, unknown
+from mesosweep.settings.job_entries import JobValue, job_entries
 
 JOB_SETTINGS: Mapping[str, int] = {
     **dict.fromkeys(("trials", "timesteps", "parallel", "n_envs"), 1),
@@ -90,6 +91,8 @@ class SweepFile:
     """The path as it was given, or `--search-space`."""
     shared: Block | None = None
     stages: Mapping[int, Block] = field(default_factory=dict)
+    job: Mapping[str, JobValue] = field(default_factory=dict)
+    """What it says of machines and places, for all stages."""
 
     def block(self, stage: int) -> Block | None:
         """Return what is said of a stage; None when nothing is."""
@@ -107,10 +110,12 @@ def parse_sweep(text: str, *, source: str) -> SweepFile:
     Raises:
         SettingsError: malformed JSON, a key twice, an entry that cannot be.
     """
-    top = _object(_json(text, source), source)
+    top = dict(_object(_json(text, source), source))
+    where = f"{source}: job"
+    job = job_entries(_object(top.pop("job", {}), where), where)
     blocks = {key: value for key, value in top.items() if _STAGE.fullmatch(key)}
     if not blocks:
-        return SweepFile(source, shared=_block(top, source))
+        return SweepFile(source, shared=_block(top, source), job=job)
     for key in top:
         if key not in blocks and not key.startswith("_comment"):
             raise SettingsError(
@@ -121,7 +126,7 @@ def parse_sweep(text: str, *, source: str) -> SweepFile:
     for key, value in blocks.items():
         label = f"{source}: {key}"
         stages[int(key.removeprefix("stage"))] = _block(_object(value, label), label)
-    return SweepFile(source, stages=stages)
+    return SweepFile(source, stages=stages, job=job)
 
 
 def read_points(path: Path) -> Mapping[int | None, tuple[Assignment, ...]]:

@@ -9,7 +9,10 @@ _RECORD = "metrics.json"
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return names in the order of writing: parts, then what names them, a trial's record last."""
+    """Return names in the order of writing.
+
+    Parts, then what names them: bundles, periodic checkpoints, and a trial's record last.
+    """
     return sorted(names, key=lambda name: (_rank(name), name))
 
 
@@ -30,6 +33,8 @@ def is_pending(folder: str) -> bool:
 
 
 def _rank(name: str) -> int:
-    if name.rpartition("/")[2] == _RECORD:
-        return 2
-    return 1 if is_manifest(name) else 0
+    last = name.rpartition("/")[2]
+    if last == _RECORD:
+        return 3
+    # A periodic checkpoint speaks of the best bundle, so it comes after it.
+    return 0 if not is_manifest(name) else 2 if last == _MANIFEST else 1

@@ -85,6 +85,7 @@ def _stage(stage: StageState) -> Json:
         "status": stage.status,
         "gate_passed": None if stage.winner is None else stage.winner.gate_passed,
         "gate_forced": stage.gate_forced,
+        "promoted": stage.promoted,
         "reason": stage.reason,
         "attempt": stage.attempt,
         "parent": stage.parent,
@@ -113,6 +114,8 @@ def _read_stage(stage: Reader) -> StageState:
         winner=_maybe(stage, "winner", _read_winner),
         verified=_maybe(stage, "verified", _read_verified),
         gate_forced=stage.flag("gate_forced"),
+        # A state of before there was promotion does not say.
+        promoted="promoted" in stage.data and stage.flag("promoted"),
         reason=stage.maybe_text("reason"),
         started_at=stage.moment("started_at"),
         ended_at=stage.moment("ended_at"),

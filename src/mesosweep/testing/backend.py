@@ -112,7 +112,42 @@ class FakeService:
     """(study key, trial id) of every trial that a submission brought about."""
 
 
-class FakeBackend:
+class Faulty:
+    """A backend whose calls go wrong on request, and are counted."""
+
+    def __init__(self) -> None:
+        self.calls: list[Verb] = []
+        self._faults: list[Fault] = []
+
+    def fail_next(self, verb: Verb, error: BackendError | None = None, *, times: int = 1) -> None:
+        """Let the next calls of `verb` do nothing but raise."""
+        error = error or Transient(f"{verb}: the service is unavailable (503)")
+        self._faults += [Fault(verb, error, after=False)] * times
+
+    def lose_reply(self, verb: Verb, error: BackendError | None = None) -> None:
+        """Let the next call of `verb` do its work and then raise all the same."""
+        error = error or Transient(f"{verb}: no answer within 30 s")
+        self._faults.append(Fault(verb, error, after=True))
+
+    def _meet(self, verb: Verb) -> Fault | None:
+        """Count the call; raise a fault that comes before the work, return one that comes after."""
+        self.calls.append(verb)
+        fault = next((f for f in self._faults if f.verb == verb), None)
+        if fault is None:
+            return None
+        self._faults.remove(fault)
+        if not fault.after:
+            raise fault.error
+        return fault
+
+    @staticmethod
+    def _answer(fault: Fault | None, answer: T) -> T:
+        if fault is not None:
+            raise fault.error
+        return answer
+
+
+class FakeBackend(Faulty):
     """A tuning service in memory.
 
     Trials run `parallel` at a time and take `trial_s` each; what a poll answers
@@ -130,23 +165,12 @@ class FakeBackend:
         trial_s: float = 60.0,
         job_error: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self.service = service or FakeService()
         self.outcome = outcome
         self.trial_s = trial_s
         self.job_error = dict(job_error or {})
         """Study key → the message with which its job fails as a whole."""
-        self.calls: list[Verb] = []
-        self._faults: list[Fault] = []
-
-    def fail_next(self, verb: Verb, error: BackendError | None = None, *, times: int = 1) -> None:
-        """Let the next calls of `verb` do nothing but raise."""
-        error = error or Transient(f"{verb}: the service is unavailable (503)")
-        self._faults += [Fault(verb, error, after=False)] * times
-
-    def lose_reply(self, verb: Verb, error: BackendError | None = None) -> None:
-        """Let the next call of `verb` do its work and then raise all the same."""
-        error = error or Transient(f"{verb}: no answer within 30 s")
-        self._faults.append(Fault(verb, error, after=True))
 
     def prepare(self, study: Study) -> Submission:
         self.calls.append("prepare")
@@ -207,7 +231,7 @@ class FakeBackend:
             running_s = elapsed - (place // study.parallel) * self.trial_s
             if running_s < 0:
                 break
-            assignment = _assignment(study, number)
+            assignment = assigned(study, number)
             if running_s >= self.trial_s:
                 trials.append(self.outcome(study, number, assignment))
             else:
@@ -222,23 +246,6 @@ class FakeBackend:
                     )
                 )
         return tuple(trials)
-
-    def _meet(self, verb: Verb) -> Fault | None:
-        """Count the call; raise a fault that comes before the work, return one that comes after."""
-        self.calls.append(verb)
-        fault = next((f for f in self._faults if f.verb == verb), None)
-        if fault is None:
-            return None
-        self._faults.remove(fault)
-        if not fault.after:
-            raise fault.error
-        return fault
-
-    @staticmethod
-    def _answer(fault: Fault | None, answer: T) -> T:
-        if fault is not None:
-            raise fault.error
-        return answer
 
 
 class BackendSuite:
@@ -297,7 +304,7 @@ class BackendSuite:
 
         assert snapshot.state == "succeeded"
         assert len(snapshot.trials) == self.study().trials
-        assert len({trial.trial_id for trial in snapshot.trials}) == self.study().trials
+        assert len({trial.identity for trial in snapshot.trials}) == self.study().trials
         for trial in snapshot.trials:
             assert trial.status == "finished"
             assert trial.steps_trained == trial.steps_asked == self.study().settings.timesteps
@@ -364,6 +371,27 @@ class BackendSuite:
 
         assert after.trials == before.trials
 
+    def test_what_a_cancelled_study_had_finished_is_neither_lost_nor_repeated(self) -> None:
+        backend = self.open_backend()
+        job = backend.submit(backend.prepare(self.study()))
+        snapshot = backend.poll(job)
+        while not (before := [t for t in snapshot.trials if t.status == "finished"]):
+            backend.wait(job, self.clock())
+            snapshot = backend.poll(job)
+        backend.cancel(job)
+
+        reopened = self.open_backend()
+        again = reopened.find(self.study())
+        if again is None:
+            again = reopened.submit(reopened.prepare(self.study()))
+        after = self.settle(reopened, again)
+
+        assert after.state == "succeeded"
+        assert [trial for trial in before if trial not in after.trials] == []
+        assert len({trial.identity for trial in after.trials}) == len(after.trials)
+        finished = [trial for trial in after.trials if trial.status == "finished"]
+        assert len(finished) == self.study().trials
+
     def test_more_trials_continue_a_study_and_repeat_none(self) -> None:
         backend = self.open_backend()
         before = self.settle(backend, backend.submit(backend.prepare(self.study())))
@@ -376,7 +404,8 @@ class BackendSuite:
         assert after.trials[: len(before.trials)] == before.trials
 
 
-def _assignment(study: Study, number: int) -> Assignment:
+def assigned(study: Study, number: int) -> Assignment:
+    """Return what a fake service chooses: known points first, then evenly over the space."""
     default: tuple[Assignment, ...] = () if study.default is None else (study.default,)
     known = (*default, *study.enqueued)
     if number < len(known):

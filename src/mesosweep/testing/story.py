@@ -42,26 +42,29 @@ class Story:
     def submitted(self, stage: int = 1) -> e.StudySubmitted:
         return e.StudySubmitted(stage, JobRef("local", f"stage{stage}"))
 
-    def running(self, number: int, *, step: int | None = None, reward: float = 40.0) -> Trial:
+    def running(
+        self, number: int, *, step: int | None = None, reward: float = 40.0, attempt: int = 0
+    ) -> Trial:
         progress = None
         if step is not None:
             last = Evaluation(step, a_score(reward, episodes=10))
             progress = Progress(step, steps_per_s=1900.0, last_evaluation=last)
         return Trial(
             str(number),
-            0,
+            attempt,
             "running",
             {"ppo_learning_rate": 2.31e-4, "ppo_batch_size": 128, "env_alive_bonus": 2.1},
             origin="startup" if number < 3 else "model",
             progress=progress,
         )
 
-    def finished(self, number: int, reward: float, *, stage: int = 1) -> Trial:
+    def finished(self, number: int, reward: float, *, stage: int = 1, attempt: int = 0) -> Trial:
         panel = a_score(reward, episodes=30)
-        folder = f"runs/sweeps/velociraptor/ppo/stage{stage}/{number}/models"
+        again = f"_a{attempt}" if attempt else ""
+        folder = f"runs/sweeps/velociraptor/ppo/stage{stage}{again}/{number}/models"
         return Trial(
             str(number),
-            0,
+            attempt,
             "finished",
             {"ppo_learning_rate": 2.31e-4, "ppo_batch_size": 128, "env_alive_bonus": 2.1},
             origin="default" if number == 0 else "startup",
@@ -74,8 +77,19 @@ class Story:
             duration_s=60.0,
         )
 
-    def failed(self, number: int, reason: str) -> Trial:
-        return Trial(str(number), 0, "failed", {"ppo_learning_rate": 1e-4}, reason=reason)
+    def failed(self, number: int, reason: str, *, attempt: int = 0) -> Trial:
+        return Trial(str(number), attempt, "failed", {"ppo_learning_rate": 1e-4}, reason=reason)
+
+    def second_job(self, stage: int = 1) -> Iterator[e.Event]:
+        """Yield a stage whose first job finished trial 1 and lost 2, until its next runs a 1 too."""
+        yield self.submitting(stage)
+        yield self.submitted(stage)
+        yield e.TrialFinished(stage, self.finished(1, 120.0, stage=stage))
+        yield e.TrialFailed(stage, self.failed(2, "interrupted: the job failed"))
+        yield e.StudyReattached(stage, JobRef("vertex", "jobs/2"))
+        again = self.running(1, step=500, attempt=1)
+        yield e.TrialStarted(stage, again)
+        yield e.StudyProgressed(stage, (again,))
 
     def whole_stage(self, stage: int, reward: float, *, zero: float = 0.0) -> Iterator[e.Event]:
         """Yield a stage of four trials, the last of which wins with `reward`."""

@@ -72,7 +72,9 @@ def checked(plan: SweepPlan) -> tuple[StageCheck, ...]:
     if "error" in told:
         raise known_error(told["error"])
     found = _read(told)
-    cache.keep(place, told)
+    # A machine too busy to come to one step was not measured; ask it again another time.
+    if all(stage.steps_per_s > 0 for stage in found):
+        cache.keep(place, told)
     return found
 
 

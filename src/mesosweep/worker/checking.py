@@ -23,9 +23,10 @@ from mesosweep.envs.ground import random_policy
 from mesosweep.plugins import Registry, resolve
 from mesosweep.ports import Ground, Policy
 from mesosweep.settings.preflight import corner_trials
+from mesosweep.stores import reach
 from mesosweep.worker.check import StageCheck, told_as
 from mesosweep.worker.prepare import Prepared, prepare
-from mesosweep.worker.request import TrialRequest
+from mesosweep.worker.request import TrialRequest, folder_at
 
 _PROBE_STEPS = 1024
 _PROBE_S = 4.0
@@ -44,7 +45,7 @@ class Checker:
         self._plan = plan
         self._registry = registry
         self._folder = folder
-        self._parent = Path(plan.load.uri) if plan.load else None
+        self._parent = reach.bundle(plan.load.uri) if plan.load else None
 
     def stage(self, stage: StagePlan) -> StageCheck:
         """Check one stage; raises SettingsError with the assignment that cannot be built."""
@@ -82,7 +83,7 @@ class Checker:
             seed=settings.seed,
             device=plan.device,
             load=str(self._parent) if self._parent else None,
-            stage_dir=Path(plan.stage_dir) if plan.stage_dir else None,
+            stage_dir=folder_at(plan.stage_dir) if plan.stage_dir else None,
             trust=plan.trust,
             overrides=stage.overrides,
             injected={name: told(value) for name, value in assignment.items()},

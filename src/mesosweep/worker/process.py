@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from mesosweep.domain.errors import Interrupted, MesosweepError
 from mesosweep.plugins import Registry
+from mesosweep.worker.published import run_asked
 from mesosweep.worker.request import parse_request
-from mesosweep.worker.trial import run_trial
 
 
 def main(argv: Sequence[str], stop: Callable[[], bool]) -> int:
@@ -20,7 +20,7 @@ def main(argv: Sequence[str], stop: Callable[[], bool]) -> int:
     """
     registry = Registry()
     try:
-        trial = run_trial(parse_request(argv, registry=registry), stop=stop, registry=registry)
+        trial = run_asked(parse_request(argv, registry=registry), stop=stop, registry=registry)
     except MesosweepError as error:
         if error.hint:
             print(error.hint, file=sys.stderr)

@@ -15,10 +15,12 @@ from mesosweep.domain.study import TrialSettings
 from mesosweep.plugins import Registry
 from mesosweep.settings.arguments import take_injected
 from mesosweep.settings.parameters import injected_prefixes
+from mesosweep.stores.gcs_address import Address, is_remote
 
 LOCAL_ID = "local"
 """Id of a trial that nobody numbered."""
 _DEFAULTS = TrialSettings(timesteps=0, n_envs=0)
+_ALONE = Path("trials")
 _EVERY = ("eval-freq", "eval-episodes", "panel-episodes", "save-freq")
 
 
@@ -41,14 +43,17 @@ class TrialRequest:
     attempt: int = 0
     device: str = "cpu"
     load: str | None = None
-    """Policy zip of the bundle to start from."""
+    """Policy zip of the bundle to start from; it may lie in a bucket."""
+    study: str | None = None
+    """The study's document: what the trial must be able to be, or it is not begun."""
     stage_dir: Path | None = None
     trust: bool = False
     trackers: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     injected: Mapping[str, str] = field(default_factory=dict)
     """Swept parameters as text, e.g. `ppo_gamma` → `0.99`."""
-    output_dir: Path = Path("trials")
+    output_dir: Path = _ALONE
+    """In a bucket: as a container sees it, `/gcs/…`."""
     trial_id: str = LOCAL_ID
 
     @property
@@ -56,11 +61,34 @@ class TrialRequest:
         return self.output_dir / self.trial_id
 
     @property
+    def is_in_bucket(self) -> bool:
+        return is_remote(str(self.output_dir))
+
+    @property
     def training_seed(self) -> int:
         number = int(self.trial_id) if self.trial_id.isdigit() else 0
         return training_seed(
             sweep_seed=self.seed, stage=self.stage, attempt=self.attempt, trial=number
         )
+
+
+def folder_at(text: str) -> Path:
+    """Return a folder that may lie in a bucket; a path would swallow a slash of `gs://`."""
+    return Path(Address.parse(text).mount) if is_remote(text) else Path(text)
+
+
+def output_folder(said: str | None, environ: Mapping[str, str], *, trial_id: str) -> Path:
+    """Return where the trial's folder is to be made.
+
+    Nothing being said, a job on Vertex AI has a place for it, `…/<trial id>/model/` in
+    AIP_MODEL_DIR: the trial's own files lie beside that.
+    """
+    if said:
+        return folder_at(said)
+    if not environ.get("AIP_MODEL_DIR"):
+        return _ALONE
+    place = environ["AIP_MODEL_DIR"].rstrip("/").removesuffix("/model")
+    return folder_at(place.removesuffix(f"/{trial_id}"))
 
 
 def parse_request(
@@ -73,13 +101,15 @@ def parse_request(
     """
     words, injected = take_injected(argv[1:], injected_prefixes(registry))
     told = vars(_parser().parse_args(words))
+    trial_id = environ.get("CLOUD_ML_TRIAL_ID") or LOCAL_ID
     return TrialRequest(
         **{
             **{name: value for name, value in told.items() if value is not None},
             "trackers": tuple(told["trackers"]),
             "overrides": tuple(told["overrides"]),
             "injected": injected,
-            "trial_id": environ.get("CLOUD_ML_TRIAL_ID") or LOCAL_ID,
+            "output_dir": output_folder(told["output_dir"], environ, trial_id=trial_id),
+            "trial_id": trial_id,
         }
     )
 
@@ -98,10 +128,9 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", type=_positive)
     for name in ("seed", "attempt"):
         parser.add_argument(f"--{name}", type=int)
-    for name in ("device", "load"):
+    for name in ("device", "load", "study", "output-dir"):
         parser.add_argument(f"--{name}")
-    for name in ("stage-dir", "output-dir"):
-        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--stage-dir", type=folder_at)
     parser.add_argument("--trust", action="store_true")
     parser.add_argument("--tracker", action="append", default=[], dest="trackers")
     parser.add_argument("--override", action="append", default=[], dest="overrides")

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,12 @@ from mesosweep.records.periodic import (
 )
 from mesosweep.records.progress import ProgressWriter, forget_after
 from mesosweep.records.stage_config import StageConfig, write_stage_config
+from mesosweep.stores.gcs_address import Address, is_remote
 from mesosweep.worker.observer import TrialObserver, has_trained
+from mesosweep.worker.planned import read_planned
 from mesosweep.worker.prepare import Prepared, prepare
 from mesosweep.worker.request import TrialRequest
-from mesosweep.worker.tracking import tracking
+from mesosweep.worker.tracking import sweep_of, tracking
 from mesosweep.worker.tuning import TuningReport
 from mesosweep.worker.versions import versions
 
@@ -41,28 +43,36 @@ def run_trial(
     *,
     stop: Callable[[], bool] = lambda: False,
     registry: Registry | None = None,
+    share: Callable[[], None] = lambda: None,
 ) -> Trial:
     """Train and judge one trial, and leave its record in its folder.
 
     A trial that has ended is not run again; one that was interrupted goes on from
     its last whole checkpoint. When `stop` says so it writes a checkpoint and comes
-    back `running`, in the middle of an evaluation or of the panel too. What goes wrong while training is recorded, not raised.
+    back `running`, in the middle of an evaluation or of the panel too. What goes wrong
+    while training is recorded, not raised. `share` is called whenever its folder has
+    changed and every file in it is whole.
 
     Raises:
-        UsageError: the request cannot be met; nothing was written.
+        UsageError: the request cannot be met, or is not what its study was planned as;
+            nothing was written.
         StoreError: the folder, or the bundle to start from, cannot be used.
         SweepLocked: another process is training this very trial.
     """
     folder = TrialFolder(request.folder)
     if (ended := read_trial(folder.metrics)) is not None:
-        return _believed(ended)
-    prepared = prepare(request, registry or Registry())
+        return believed(ended)
+    registry = registry or Registry()
+    planned = read_planned(request, registry) if request.study else None
+    prepared = prepare(request, registry)
+    if planned is not None:
+        planned.check(prepared)
     parent = open_bundle(prepared.lesson.parent) if prepared.lesson.parent else None
     prepared.learner.check(prepared.lesson, prepared.ground)
     with lease.hold(folder.path):
         if (ended := read_trial(folder.metrics)) is not None:
-            return _believed(ended)
-        return _Attempt(request, prepared, parent, folder).run(stop)
+            return believed(ended)
+        return _Attempt(request, prepared, parent, folder, share).run(stop)
 
 
 @dataclass
@@ -73,6 +83,7 @@ class _Attempt:
     prepared: Prepared
     parent: Bundle | None
     folder: TrialFolder
+    share: Callable[[], None]
 
     def run(self, stop: Callable[[], bool]) -> Trial:
         for note in self.prepared.plan.notes:
@@ -80,14 +91,16 @@ class _Attempt:
         write_stage_config(self.folder.stage_config, self._config())
         kept = self._kept()
         with ExitStack() as stack:
-            observer = self._observer(stack, stop)
+            observer = self._observer(stack, stop, kept)
             if kept is not None:
-                observer.go_on(kept.step, kept.meta)
+                observer.go_on(kept)
             observer.begin()
             try:
                 trial = self._finished(observer, kept)
             except Interrupted:
-                return self._trial("running", observer)
+                if observer.stopped_early is None:
+                    return self._trial("running", observer)
+                trial = self._trial("stopped", observer, reason=observer.stopped_early)
             except StoreError:
                 # A full disk or a folder taken away is no fault of this trial: it may go on later.
                 raise
@@ -100,7 +113,9 @@ class _Attempt:
                 trial = self._trial("failed", observer, reason=_told(cause))
             # The record comes last: once it is there, the trial has ended.
             write_metrics(self.folder.metrics, trial, self._circumstances(observer))
+            observer.ended(trial)
         drop_periodic(self.folder.checkpoints)
+        self.folder.stop.unlink(missing_ok=True)
         return trial
 
     def _finished(self, observer: TrialObserver, kept: PeriodicCheckpoint | None) -> Trial:
@@ -139,16 +154,21 @@ class _Attempt:
         forget_after(self.folder.progress, kept.step if kept is not None else -1)
         return kept
 
-    def _observer(self, stack: ExitStack, stop: Callable[[], bool]) -> TrialObserver:
+    def _observer(
+        self, stack: ExitStack, stop: Callable[[], bool], kept: PeriodicCheckpoint | None
+    ) -> TrialObserver:
         return TrialObserver(
             self.folder,
             ground=self.prepared.ground,
             seeds=self._seeds("select", self.request.eval_episodes),
             progress=stack.enter_context(ProgressWriter(self.folder.progress)),
             report=TuningReport(self.folder.path),
-            track=stack.enter_context(tracking(self.request.trackers, self._order())),
+            track=stack.enter_context(
+                tracking(self.request.trackers, self._tracked(kept.step if kept else 0))
+            ),
             stop=stop,
             meta=self._meta(),
+            share=self.share,
         )
 
     def _seeds(self, evidence: Evidence, count: int) -> range:
@@ -201,8 +221,10 @@ class _Attempt:
     def _parent(self) -> dict[str, Any] | None:
         if self.parent is None:
             return None
-        policy, step = str(self.parent.policy), self.parent.step
-        return {"uri": policy, "step": step, "identity": self.parent.identity}
+        told = self.request.load or ""
+        # What lies in a bucket has one name everywhere, wherever it was read from.
+        uri = Address.parse(told).uri if is_remote(told) else str(self.parent.policy)
+        return {"uri": uri, "step": self.parent.step, "identity": self.parent.identity}
 
     def _meta(self) -> dict[str, Any]:
         """Return what every bundle of this trial says of itself."""
@@ -219,6 +241,17 @@ class _Attempt:
             "parameters": dict(self.prepared.plan.parameters),
         }
 
+    def _tracked(self, step: int) -> dict[str, Any]:
+        """Return what trackers are told of the trial; see `ports.Tracker`."""
+        return {
+            **self._order(),
+            "seed": self.request.training_seed,
+            "timesteps": self.prepared.plan.timesteps,
+            "sweep": sweep_of(self.request),
+            "folder": str(self.folder.path),
+            "step": step,
+        }
+
     def _config(self) -> StageConfig:
         plan, request = self.prepared.plan, self.request
         return StageConfig(
@@ -230,6 +263,7 @@ class _Attempt:
             reference=plan.reference,
             hyperparameters=plan.hyperparameters,
             curriculum=plan.curriculum,
+            gate=asdict(plan.gate),
             run={
                 "trial_id": request.trial_id,
                 "attempt": request.attempt,
@@ -249,7 +283,8 @@ class _Attempt:
         )
 
 
-def _believed(ended: Trial | Damaged) -> Trial:
+def believed(ended: Trial | Damaged) -> Trial:
+    """Return the trial of a record; raises StoreError when it cannot be believed."""
     if isinstance(ended, Damaged):
         raise StoreError(
             f"{ended.reason.rstrip('.')}.",

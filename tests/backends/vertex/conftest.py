@@ -183,13 +183,13 @@ def open_vertex(plan: SweepPlan, bucket: FakeBucket, clock: FakeClock) -> Callab
     """Open the backend over a cloud, as a restarted supervisor would."""
 
     def open_vertex(cloud: Cloud, **others: Any) -> Any:
-        from mesosweep.backends.vertex import open_backend
+        from mesosweep.backends.vertex import backend_of
         from mesosweep.backends.vertex.settings import JobSettings
 
         settings = JobSettings(
             project="my-project", image="host/repo/trainer:1", endpoint=cloud.endpoint
         )
-        return open_backend(replace(settings, **others), plan=plan, bucket=bucket, clock=clock)
+        return backend_of(replace(settings, **others), plan=plan, bucket=bucket, clock=clock)
 
     return open_vertex
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mesosweep.backends.vertex.written import as_yaml
@@ -32,6 +32,8 @@ TREES = st.recursive(
 )
 
 
+# A busy machine is no fault of the writer.
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.dictionaries(KEYS, TREES, max_size=4))
 def test_it_reads_back_as_it_was(tree: dict[str, Any]) -> None:
     request = {"displayName": "a-study", **tree}

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeVar
 
 from mesosweep import __version__
 from mesosweep.backends.vertex import goes, labels, parse
+from mesosweep.backends.vertex.cancelling import cancel
 from mesosweep.backends.vertex.client import Jobs
+from mesosweep.backends.vertex.ledger import Ledger
 from mesosweep.backends.vertex.parse import Message
+from mesosweep.backends.vertex.patience import passing
 from mesosweep.backends.vertex.recorded import Bucket, as_recorded
 from mesosweep.backends.vertex.request import Go, build_request, redacted, study_uri
 from mesosweep.backends.vertex.settings import JobSettings
-from mesosweep.domain.errors import BackendError, StoreUnreachable, Transient
+from mesosweep.domain.errors import Transient
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import JobRef, Study, StudySnapshot
 from mesosweep.domain.trial import Trial
-from mesosweep.engine.retry import Retry, asked
+from mesosweep.engine.retry import Retry
 from mesosweep.ports import Clock, Submission
 from mesosweep.records.study_file import study_file, written
 
-T = TypeVar("T")
 POLL_S = 30.0
 SETTLE_S = 30.0
 """A job that was just created may be missing from a listing for some seconds."""
-_CANCEL_POLL_S = 10.0
-_CANCEL_PATIENCE_S = 1_800.0
 
 
 class VertexBackend:
@@ -48,6 +46,8 @@ class VertexBackend:
         bucket: Bucket,
         clock: Clock,
         retry: Retry | None = None,
+        ledger: Ledger | None = None,
+        hurry: float = 1.0,
     ) -> None:
         self._settings = settings
         self._plan = plan
@@ -55,6 +55,9 @@ class VertexBackend:
         self._bucket = bucket
         self._clock = clock
         self._retry = retry or Retry()
+        self._ledger = ledger
+        self._hurry = hurry
+        """By how much waits are shortened, in a rehearsal."""
         self._followed: dict[str, tuple[Study, tuple[Message, ...]]] = {}
         """Job → its study, and the study's earlier jobs."""
         self._ended: dict[tuple[str, str], Trial] = {}
@@ -83,7 +86,7 @@ class VertexBackend:
             return found
         place = self._free_place(study)
         if place.is_claimed and not self._has_settled(study):
-            self._clock.sleep(SETTLE_S)
+            self._clock.sleep(SETTLE_S / self._hurry)
             jobs = self._jobs_of(study)
             if (found := self._attached(study, jobs)) is not None:
                 return found
@@ -93,16 +96,21 @@ class VertexBackend:
         )
         request = build_request(study, self._settings, go)
         file = study_file(study, self._plan, core=__version__, attempt=go.attempt)
-        with _passing():
+        with passing():
             self._bucket.write(study_uri(go), written(file).encode())
+            if self._ledger is not None:
+                now = self._clock.now()
+                self._ledger.ask(study, go, sweep=self._plan.sweep_key, now=now)
         self._sent[study.key] = self._clock.now()
         created = self._jobs.create(request)
+        self._noted(created)
         return self._follow(study, (*jobs, created))
 
     def poll(self, job: JobRef) -> StudySnapshot:
         study, earlier = self._followed[job.name]
         latest = self._jobs.get(job.name)
         jobs = (*earlier, latest)
+        self._noted(*jobs)
         trials = tuple(trial for each in jobs for trial in self._trials(study, each))
         missing = study.trials - self._done(study, jobs)
         match parse.phase_of(latest):
@@ -127,24 +135,19 @@ class VertexBackend:
         Raises:
             BackendError: it is not confirmed in half an hour; the job may go on costing.
         """
-        waited_s = 0.0
-        is_asked = False
-        while not parse.has_ended(self._patiently(lambda: self._jobs.get(job.name))):
-            if not is_asked:
-                self._patiently(lambda: self._jobs.cancel(job.name))
-                is_asked = True
-                continue
-            if waited_s >= _CANCEL_PATIENCE_S:
-                raise BackendError(
-                    f"{job.name}: not ended {waited_s / 60:.0f} min after it was cancelled.",
-                    hint=f"It may go on costing; look at it: {job.url}",
-                )
-            self._clock.sleep(_CANCEL_POLL_S)
-            waited_s += _CANCEL_POLL_S
+        ended = cancel(
+            job.name,
+            self._jobs,
+            url=job.url,
+            clock=self._clock,
+            retry=self._retry,
+            hurry=self._hurry,
+        )
         self._seen_lost.add(job.name)
+        self._noted(ended)
 
     def wait(self, job: JobRef, clock: Clock) -> None:  # noqa: ARG002  # the port's shape
-        clock.sleep(POLL_S)
+        clock.sleep(POLL_S / self._hurry)
 
     def machine_s(self, job: JobRef) -> float:
         """Return the seconds of machines that the study took so far, in all of its jobs."""
@@ -152,6 +155,20 @@ class VertexBackend:
         now = self._clock.now()
         jobs = (*earlier, self._jobs.get(job.name))
         return sum(parse.machine_s(each, now=now) for each in jobs)
+
+    def missing(self, study: Study) -> int:
+        """Return how many trials of a study would be asked for if it were submitted now."""
+        return max(study.trials - self._done(study, self._jobs_of(study)), 0)
+
+    def study_of(self, job: JobRef) -> Study:
+        """Return the study of a job that was submitted or found."""
+        return self._followed[job.name][0]
+
+    def _noted(self, *jobs: Message) -> None:
+        if self._ledger is not None:
+            with passing():
+                for job in jobs:
+                    self._ledger.look(job, now=self._clock.now())
 
     def _jobs_of(self, study: Study) -> tuple[Message, ...]:
         """Return the study's jobs, oldest first and whole: listings leave trials out."""
@@ -179,13 +196,16 @@ class VertexBackend:
 
     def _free_place(self, study: Study) -> goes.Place:
         taken = goes.taken_attempts(self._jobs.list(labels.of_sweep(study)), study)
-        with _passing():
+        with passing():
             return goes.free_place(study, taken, self._bucket)
 
     def _has_settled(self, study: Study) -> bool:
         """Whether what this process itself asked for would be listed by now."""
         sent = self._sent.get(study.key)
-        return sent is not None and (self._clock.now() - sent).total_seconds() >= SETTLE_S
+        return (
+            sent is not None
+            and (self._clock.now() - sent).total_seconds() >= SETTLE_S / self._hurry
+        )
 
     def _done(self, study: Study, jobs: Sequence[Message]) -> int:
         return sum(goes.share_of(job, self._trials(study, job)) for job in jobs)
@@ -198,37 +218,21 @@ class VertexBackend:
             key = (str(job["name"]), trial.trial_id)
             known = self._ended.get(key)
             if known is None:
-                with _passing():
+                with passing():
                     known = as_recorded(trial, go, self._bucket)
                 if trial.trial_id in done and known.status in ("finished", "diverged", "timed_out"):
                     self._ended[key] = known
             found.append(known)
         return tuple(found)
 
-    def _console(self, name: str) -> str:
+    def _console(self, name: str) -> str | None:
         settings, number = self._settings, name.rpartition("/")[2]
+        if settings.is_rehearsed:
+            return None
         return (
             "https://console.cloud.google.com/vertex-ai/locations/"
             f"{settings.location}/training/{number}?project={settings.project}"
         )
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        tries = asked(ask, stage=0, retry=self._retry, clock=self._clock)
-        while True:
-            try:
-                next(tries)
-            except StopIteration as answer:
-                found: T = answer.value
-                return found
-
-
-@contextmanager
-def _passing() -> Iterator[None]:
-    """Let the engine wait for a bucket that does not answer, as it waits for the service."""
-    try:
-        yield
-    except StoreUnreachable as cause:
-        raise Transient(str(cause)) from cause
 
 
 def _why(job: Message, trials: Sequence[Trial]) -> str:

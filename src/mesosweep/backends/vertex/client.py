@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -13,7 +14,7 @@ from mesosweep.domain.errors import BackendError, ExtraMissing, Refused, Setting
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.services.job_service import JobServiceClient
 
-    from mesosweep.backends.vertex.settings import JobSettings
+    from mesosweep.backends.vertex.settings import JobSettings, Service
 
 T = TypeVar("T")
 _CREATE_S, _READ_S, _CANCEL_S = 60.0, 30.0, 30.0
@@ -43,7 +44,7 @@ class Jobs(Protocol):
 class GoogleJobs:
     """Vertex AI's JobService. Connects when it is first asked for something."""
 
-    def __init__(self, settings: JobSettings) -> None:
+    def __init__(self, settings: Service | JobSettings) -> None:
         self._settings = settings
         self._client: JobServiceClient | None = None
 
@@ -99,6 +100,8 @@ def job_client(endpoint: str | None, *, location: str) -> JobServiceClient:
         ExtraMissing: Google's package is not installed.
         SettingsError: the endpoint names no host.
     """
+    # Its C core tells of things on standard error that are no user's business.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     _need_google()
     import grpc
     from google.cloud.aiplatform_v1.services.job_service import JobServiceClient

@@ -5,21 +5,47 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from mesosweep.backends.vertex.machines import CHECKED, accelerator, misfit
 from mesosweep.domain.errors import SettingsError
+from mesosweep.domain.plan import SweepPlan
 
 EarlyStopping: TypeAlias = Literal["none", "median"]
 DEFAULT_LOCATION = "us-central1"
 DEFAULT_MACHINE = "n1-standard-8"
 OWN_LABELS = "mesosweep_"
+_NAMES = {"api_endpoint": "endpoint"}
+_SECRETS = {"wandb": "WANDB_API_KEY"}
+"""Tracker → environment variable that it needs and that no image should hold."""
 
 _PROJECT = re.compile(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]|\d+")
 _LOCATION = re.compile(r"[a-z]+-[a-z]+\d+")
 _IMAGE = re.compile(r"[^\s/]+/\S+")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Whose jobs are spoken of, and where: enough to list, get and cancel them.
+
+    Raises:
+        SettingsError: a setting is malformed.
+    """
+
+    project: str
+    location: str = DEFAULT_LOCATION
+    endpoint: str | None = None
+
+    def __post_init__(self) -> None:
+        _check("--project", self.project, _PROJECT, "a project id, e.g. my-project-1")
+        _check("--location", self.location, _LOCATION, f"a region, e.g. {DEFAULT_LOCATION}")
+
+    @property
+    def parent(self) -> str:
+        """Resource name that jobs are created and listed under."""
+        return f"projects/{self.project}/locations/{self.location}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +86,10 @@ class JobSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "accelerator_type", accelerator(self.accelerator_type))
-        _check("--project", self.project, _PROJECT, "a project id, e.g. my-project-1")
+        Service(self.project, self.location, self.endpoint)
         _check(
             "--image", self.image, _IMAGE, "the URI of an image, e.g. HOST/PROJECT/REPO/NAME:TAG"
         )
-        _check("--location", self.location, _LOCATION, f"a region, e.g. {DEFAULT_LOCATION}")
         _check("--machine-type", self.machine_type, _MACHINE, f"e.g. {DEFAULT_MACHINE}")
         for name, count in (
             ("--accelerator-count", self.accelerator_count),
@@ -80,6 +105,44 @@ class JobSettings:
                 hint=f"By a table of {CHECKED:%-d %B %Y}; --any-machine sends it all the same.",
             )
 
+    @classmethod
+    def of(
+        cls, plan: SweepPlan, *, environ: Mapping[str, str], trial_s: Mapping[int, float]
+    ) -> JobSettings:
+        """Return what a plan says of jobs, with the secrets that its trackers need.
+
+        Raises:
+            SettingsError: project, image or bucket is missing, or a setting is malformed.
+        """
+        told = {_NAMES.get(name, name): value for name, value in plan.job.items()}
+        missing = [f"--{name}" for name in ("project", "image") if not told.get(name)]
+        if not plan.root.startswith("gs://"):
+            missing.insert(len(missing) and 1, "--bucket")
+        if missing:
+            raise SettingsError(
+                f"Trials on Vertex AI need {' and '.join(missing)}.",
+                hint="For this machine say nothing of them, or: --backend local",
+            )
+        early = told.setdefault("early_stopping", "none")
+        if early not in get_args(EarlyStopping):
+            raise SettingsError(
+                f"--early-stopping: unknown value '{early}'.",
+                hint=f"Known: {', '.join(get_args(EarlyStopping))}.",
+            )
+        secrets = {
+            name: environ[name]
+            for tracker, name in _SECRETS.items()
+            if tracker in plan.trackers and environ.get(name)
+        }
+        return cls(**told, secrets=secrets, trial_s=trial_s)
+
+    @property
+    def machine(self) -> str:
+        """The machine with its accelerators, in words."""
+        if self.accelerator_type is None:
+            return self.machine_type
+        return f"{self.machine_type} + {self.accelerator_count} × {self.accelerator_type}"
+
     @property
     def machine_problem(self) -> str | None:
         """Why the machine and the accelerator do not go together, as far as our table knows."""
@@ -87,8 +150,13 @@ class JobSettings:
 
     @property
     def parent(self) -> str:
-        """Resource name that jobs are created and listed under."""
-        return f"projects/{self.project}/locations/{self.location}"
+        """As of its `Service`."""
+        return Service(self.project, self.location, self.endpoint).parent
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether the service is one of this machine, which nobody pays for or watches."""
+        return (self.endpoint or "").startswith("http://")
 
     @property
     def strategy(self) -> Literal["STANDARD", "SPOT"]:

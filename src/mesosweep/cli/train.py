@@ -1,0 +1,281 @@
+"""`mesosweep train`: the production run, the whole curriculum with nothing left to search."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mesosweep.cli.options import AsJson
+from mesosweep.cli.taking import takes
+from mesosweep.domain.errors import Interrupted, StageError, UsageError
+from mesosweep.settings.flags import Flags
+
+if TYPE_CHECKING:
+    from mesosweep.cli.lineages import Lineage
+    from mesosweep.domain.plan import SweepPlan
+    from mesosweep.domain.state import SweepState
+    from mesosweep.plugins import Registry
+    from mesosweep.report.training import Run
+
+EXAMPLES = (
+    "mesosweep train --species velociraptor --from runs --seeds 3\n\n"
+    "mesosweep train --species velociraptor --algorithm ppo "
+    "--override 1.ppo.learning_rate=3e-4 2.ppo.learning_rate=1e-4\n\n"
+    "Interrupt it at any moment; the same command goes on."
+)
+_PANEL = "Production run"
+_TAKEN = (
+    *("species", "algorithm", "load"),
+    *("timesteps", "timesteps_stage", "n_envs", "trial_timeout"),
+    *("override", "stage_dir", "seed"),
+    *("eval_freq", "eval_episodes", "panel_episodes", "test_episodes", "handoff"),
+    *("output_dir", "resume", "save_freq", "device", "tracker", "wandb", "trust"),
+)
+
+
+@takes(_TAKEN)
+def train(
+    flags: Flags,
+    ctx: typer.Context,
+    *,
+    found: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            rich_help_panel=_PANEL,
+            help="Train with what the sweep in DIR found: its winners' settings, stage by stage.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            min=1,
+            rich_help_panel=_PANEL,
+            help="How many training seeds, each a curriculum of its own: --seed and those after it.",
+        ),
+    ] = 1,
+    parallel: Annotated[
+        int | None,
+        typer.Option(
+            "--parallel",
+            metavar="COUNT",
+            min=1,
+            rich_help_panel=_PANEL,
+            help="Seeds at a time (default: one per core).",
+        ),
+    ] = None,
+    passes: Annotated[
+        int,
+        typer.Option(
+            "--passes",
+            min=0,
+            rich_help_panel=_PANEL,
+            help="A stage's gate must be passed by so many evaluations in a row, and by the panel.",
+        ),
+    ] = 3,
+    on_gate_fail: Annotated[
+        str | None,
+        typer.Option(
+            "--on-gate-fail",
+            metavar="stop|best",
+            rich_help_panel=_PANEL,
+            help="When a seed does not pass a stage: 'stop' there (default), or go on with its "
+            "'best' checkpoint.",
+        ),
+    ] = None,
+    no_check: Annotated[
+        bool,
+        typer.Option(
+            "--no-check", rich_help_panel=_PANEL, help="Begin at once: build no stage first."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Train the whole curriculum, each stage from the last one's checkpoint, and verify it.
+
+    Everything lies in DIR/train/SPECIES/ALGORITHM/seedN.
+    """
+    from mesosweep.cli.faults import say
+    from mesosweep.plugins import Registry
+    from mesosweep.settings.plan import usable_cores
+
+    registry = Registry()
+    flags = replace(flags, on_gate_fail=on_gate_fail)
+    if found is not None:
+        flags = _with_found(flags, found)
+    plans = _plans(flags, registry=registry, passes=passes, seeds=seeds)
+    for note in dict.fromkeys(note for plan in plans for note in plan.notes):
+        say(note)
+    if not no_check and not _has_begun(plans[0]):
+        _preflight(plans[0])
+    return _run(
+        plans,
+        registry=registry,
+        parallel=min(seeds, parallel or usable_cores()),
+        passes=passes,
+        again=ctx.obj.argv,
+        as_json=as_json,
+    )
+
+
+def _plans(flags: Flags, *, registry: Registry, passes: int, seeds: int) -> list[SweepPlan]:
+    from mesosweep.settings.production import plan_production
+
+    first = plan_production(flags, registry=registry, environ=os.environ, passes=passes)
+    seed = first.stages[0].settings.seed
+    return [
+        first,
+        *(
+            plan_production(
+                flags, registry=registry, environ=os.environ, passes=passes, seed=seed + number
+            )
+            for number in range(1, seeds)
+        ),
+    ]
+
+
+def _with_found(flags: Flags, place: Path) -> Flags:
+    """Return flags whose stage files are those that a sweep found, written into the run's folder."""
+    from mesosweep.cli.export import found_stages
+    from mesosweep.cli.found import output_dir
+    from mesosweep.records.files import write_text
+    from mesosweep.records.stage_file import stage_file_name, stage_text
+    from mesosweep.settings.production import folder_of
+
+    if flags.stage_dir:
+        raise UsageError(
+            "--from contradicts --stage-dir: both say which stage files to use.",
+            hint="Write the found ones out to edit them: mesosweep export stages DIR",
+        )
+    state = _swept(place, flags)
+    files = {
+        stage_file_name(stage): stage_text(stage, comments=comments)
+        for stage, comments in found_stages(state)
+    }
+    text = "".join(f"{name}\n{content}" for name, content in sorted(files.items()))
+    short = hashlib.sha256(text.encode()).hexdigest()[:6]
+    home = folder_of(str(output_dir(flags.output_dir)), state.species, state.algorithm)
+    # Named by content: a sweep that goes on does not change what a run was begun with.
+    folder = home / f"found-{short}"
+    for name, content in files.items():
+        if not (folder / name).exists():
+            write_text(folder / name, content)
+    return replace(flags, species=state.species, algorithm=state.algorithm, stage_dir=str(folder))
+
+
+def _swept(place: Path, flags: Flags) -> SweepState:
+    """Return the state of the sweep in a folder: its own, or the one that it wrote to."""
+    from mesosweep.cli.bundles import state_in
+    from mesosweep.cli.found import one_sweep
+
+    if "://" in str(place) or str(place).startswith("gs:"):
+        raise UsageError(
+            f"--from {place}: a sweep in a bucket cannot be read from here.",
+            hint="Name the folder of its copy on this machine.",
+        )
+    state = state_in(place)
+    if state is None:
+        species, algorithm = flags.species, flags.algorithm
+        state = one_sweep(place, species=species, algorithm=algorithm).load()
+    for what, said, theirs in (
+        ("species", flags.species, state.species),
+        ("algorithm", flags.algorithm, state.algorithm),
+    ):
+        if said not in (None, theirs):
+            raise UsageError(f"--from {place}: is a sweep of {what} {theirs}, not of {said}.")
+    return state
+
+
+def _has_begun(plan: SweepPlan) -> bool:
+    return plan.resume and (Path(plan.root) / f"{plan.sweep_key}.json").exists()
+
+
+def _preflight(plan: SweepPlan) -> None:
+    """Build every stage as it will be trained, so that the last one does not fail after hours."""
+    from mesosweep.cli.faults import say
+    from mesosweep.records.bundle import open_bundle
+    from mesosweep.worker.check import checked
+
+    if plan.load is not None:
+        open_bundle(Path(plan.load.uri))
+    say("Building every stage (--no-check skips it) …")
+    checked(plan)
+
+
+def _run(
+    plans: Sequence[SweepPlan],
+    *,
+    registry: Registry,
+    parallel: int,
+    passes: int,
+    again: Sequence[str],
+    as_json: bool,
+) -> int:
+    from mesosweep.backends._workers import LocalRunner
+    from mesosweep.backends.consecutive import Consecutive
+    from mesosweep.cli.faults import say
+    from mesosweep.cli.interrupt import Stop
+    from mesosweep.cli.lineages import exit_code_of, lineages_of, teller, walk
+    from mesosweep.engine.sampled import SampledBackend
+    from mesosweep.plugins import SAMPLERS
+
+    lineages = lineages_of(plans)
+    # Of a search there is left what runs trials; the sampler has nothing to choose.
+    backend = SampledBackend(
+        "local",
+        sampler=registry.get(SAMPLERS, plans[0].sampler)(),
+        runner=Consecutive(LocalRunner(registry), passes),
+    )
+    tell = teller(lineages, say)
+    come_back = shlex.join(["mesosweep", *(word for word in again if word != "--no-resume")])
+    with Stop(say) as stop:
+        try:
+            for lineage, event in walk(lineages, parallel=parallel, backend=backend, stop=stop):
+                tell(lineage, event)
+        except (Interrupted, KeyboardInterrupt):
+            say(f"Stopped. Everything is saved; go on with:\n  {come_back}")
+            return Interrupted.exit_code
+    _conclude(lineages, come_back, as_json=as_json)
+    for lineage in lineages:
+        # What a gate lacks stands in the table; what to do about it is the next command.
+        if lineage.error is not None and not isinstance(lineage.error, StageError):
+            say(f"seed {lineage.seed}: {lineage.error}\n  {lineage.error.hint or ''}".rstrip())
+    return exit_code_of(lineages)
+
+
+def _conclude(lineages: Sequence[Lineage], come_back: str, *, as_json: bool) -> None:
+    from mesosweep.cli.screen import output
+    from mesosweep.report.summary import show
+    from mesosweep.report.training import Run, training_document, training_view
+
+    runs = [
+        Run(lineage.seed, lineage.state, str(lineage.error) if lineage.error else None)
+        for lineage in lineages
+    ]
+    following = _next(runs, come_back)
+    if as_json:
+        print(
+            json.dumps(training_document(runs, next_command=following), indent=2, allow_nan=False)
+        )
+    else:
+        show(output(), training_view(runs, next_command=following))
+
+
+def _next(runs: Sequence[Run], come_back: str) -> str:
+    from mesosweep.report.training import best_run, last_checkpoint
+
+    best = best_run(runs)
+    checkpoint = last_checkpoint(best) if best is not None else None
+    if checkpoint is None or not any(run.is_done for run in runs):
+        return f"{come_back} --on-gate-fail best   # goes on all the same"
+    return f"{shlex.join(['mesosweep', 'render', checkpoint])}   # the best of its last stage"

@@ -1,0 +1,108 @@
+"""One trial as its folder tells it: what a table, a CSV file and a plot are made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from mesosweep.domain.score import Gate, Score
+from mesosweep.domain.trial import TrialStatus
+
+Cell: TypeAlias = bool | int | float | str | None
+"""What one field of a table can hold; None where nothing was measured."""
+RowStatus: TypeAlias = Literal[TrialStatus, "unfinished", "unreadable"]
+"""`unfinished`: no record yet, or never. `unreadable`: a record that cannot be believed."""
+WITHOUT_RESULT: frozenset[RowStatus] = frozenset(
+    ("running", "failed", "diverged", "timed_out", "unfinished", "unreadable")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trial. Unmeasured is None, never zero."""
+
+    folder: Path
+    species: str
+    algorithm: str
+    stage: int
+    attempt: int
+    trial_id: str
+    status: RowStatus
+    reason: str | None = None
+    """Why there is no result, or why it ended early."""
+    origin: str | None = None
+    """How its parameters came to be: `default`, `startup`, `model`, …"""
+    stage_name: str | None = None
+    parameters: Mapping[str, Cell] = field(default_factory=dict)
+    """Everything as resolved, by the names of search spaces: `ppo_gamma`, `env_alive_bonus`."""
+    searched: tuple[str, ...] = ()
+    """Those of them that the sampler chose."""
+    best_mean_reward: float | None = None
+    best_mean_episode_length: float | None = None
+    last_mean_reward: float | None = None
+    last_mean_episode_length: float | None = None
+    panel: Score | None = None
+    metrics: Mapping[str, Cell] = field(default_factory=dict)
+    """What else its record holds, flat."""
+    gate: Gate | None = None
+    """The stage's thresholds; None where no file tells them."""
+    passed: bool | None = None
+    """None where it cannot be told."""
+    gate_reasons: tuple[str, ...] = ()
+
+    @property
+    def has_result(self) -> bool:
+        return self.status not in WITHOUT_RESULT
+
+    @property
+    def place(self) -> tuple[str, str, int, int]:
+        """The study that it belongs to: species, algorithm, stage, attempt."""
+        return (self.species, self.algorithm, self.stage, self.attempt)
+
+    @property
+    def order(self) -> tuple[str, str, int, int, int, str]:
+        """A key to sort by: numbered trials by number, others after them by name."""
+        number = int(self.trial_id) if self.trial_id.isdecimal() else 1 << 62
+        return (*self.place, number, self.trial_id)
+
+    @property
+    def panel_mean_reward(self) -> float | None:
+        return finite(self.panel.mean_reward) if self.panel else None
+
+    @property
+    def score(self) -> float | None:
+        """What trials are compared by: the panel's mean reward, else the best seen in training."""
+        panel = self.panel_mean_reward
+        return self.best_mean_reward if panel is None else panel
+
+
+def finite(value: object) -> float | None:
+    """Return a number as float; None for everything that is none, and for NaN and infinities."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # a whole number that no float can hold
+        return None
+
+
+def best_of(rows: tuple[Row, ...] | list[Row]) -> Row | None:
+    """Return the row that a stage would go on with: passing ones first, then the best score."""
+    scored = [
+        (row.passed is True, row.score, row)
+        for row in rows
+        if row.status == "finished" and row.score is not None
+    ]
+    # max() keeps the first of equals, as choosing a winner does.
+    return max(scored, key=lambda told: told[:2])[2] if scored else None
+
+
+def studies(rows: tuple[Row, ...] | list[Row]) -> dict[tuple[str, str, int, int], list[Row]]:
+    """Return the rows by species, algorithm, stage and attempt, in order."""
+    found: dict[tuple[str, str, int, int], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row.order):
+        found.setdefault(row.place, []).append(row)
+    return found

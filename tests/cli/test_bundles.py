@@ -1,0 +1,143 @@
+"""What a user may call a checkpoint, and what `evaluate` and `render` say of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mesosweep.cli.bundles import bundle_named
+from mesosweep.domain.errors import UsageError
+from mesosweep.testing.command import Mesosweep
+
+COUNTING = (
+    *("--species", "counting", "--algorithm", "count", "--sampler", "random"),
+    *("--timesteps", "20", "--eval-freq", "10", "--panel-episodes", "4", "--test-episodes", "4"),
+    *("--parallel", "1", "--no-check", "--trials", "2"),
+)
+ROOT = Path("sweeps/counting/count")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kept") / "sweeps"
+
+
+@pytest.fixture
+def swept(mesosweep: Mesosweep, here: Path, kept: Path) -> Path:
+    """A finished sweep in the present folder; swept once for all tests."""
+    if not kept.exists():
+        assert mesosweep("run-all", *COUNTING).code == 0
+        shutil.copytree("sweeps", kept)
+    else:
+        shutil.copytree(kept, "sweeps")
+    return here
+
+
+def winner(stage: int) -> str:
+    state = json.loads((ROOT / "sweep_state_counting_count.json").read_text())
+    (found,) = [s["winner"]["trial"]["trial_id"] for s in state["stages"] if s["stage"] == stage]
+    return str(found)
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_winner_is_named_by_its_stage_and_a_trial_by_its_place() -> None:
+    best = "models/best_model.zip"
+
+    def named(word: str | None) -> Path:
+        return bundle_named(word, output=Path())
+
+    assert named(None) == ROOT / f"stage3/{winner(3)}" / best
+    assert named("stage2") == ROOT / f"stage2/{winner(2)}" / best
+    assert named("stage1/1") == ROOT / "stage1/1" / best
+    assert named(str(ROOT / "stage1/1")) == ROOT / "stage1/1" / best
+    assert named(str(ROOT / "stage1/1/models")) == ROOT / "stage1/1" / best
+    assert named(str(ROOT / "stage2")) == named("stage2")
+    assert named(str(ROOT)) == named(None)
+    final = ROOT / "stage1/1/models/stage1_final.zip"
+    assert named(str(final)) == final
+    assert named(str(final.with_name("stage1_final.manifest.json"))) == final
+
+
+@pytest.mark.usefixtures("swept")
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("stage9", "stage 9 has no winner"),
+        ("stage1/77", "No checkpoint 'stage1/77'"),
+        ("gone.zip", "no such checkpoint"),
+        ("gs://bucket/best_model.zip", "in a bucket"),
+        (".", "holds no checkpoint"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_is(word: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told) as caught:
+        bundle_named(word, output=Path())
+
+    assert caught.value.hint
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_checkpoint_is_evaluated(mesosweep: Mesosweep) -> None:
+    said = mesosweep("evaluate", "stage2", "--episodes", "6", "--seed", "3", "--csv", "rows.csv")
+
+    assert said.code == 0, said.err
+    assert "counting · count · stage 2 locomotion" in said.out
+    assert "6 fresh episodes, seeds 3 to 8" in said.out
+    assert "Next\n  mesosweep render " in said.out
+    with Path("rows.csv").open() as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == list("345678")
+
+
+@pytest.mark.usefixtures("swept")
+def test_the_test_block_is_what_the_winner_was_verified_on(mesosweep: Mesosweep) -> None:
+    record = json.loads((ROOT / f"stage3/{winner(3)}/metrics.json").read_text())
+
+    said = mesosweep("evaluate", "--block", "test", "--episodes", "4", "--yardsticks", "--json")
+
+    told = json.loads(said.out)
+    assert told["score"]["mean_reward"] == record["test_mean_reward"]
+    assert told["against"]["zero"] == record["test_against"]["zero"]
+
+
+@pytest.mark.usefixtures("swept")
+def test_an_earlier_skill_is_judged_on_its_own_stage(mesosweep: Mesosweep) -> None:
+    told = json.loads(mesosweep("evaluate", "stage3", "--stage", "1", "--json").out)
+
+    assert (told["stage"], told["stage_name"]) == (1, "balance")
+
+
+@pytest.mark.usefixtures("swept")
+def test_several_overrides_may_follow_one_flag(mesosweep: Mesosweep) -> None:
+    words = ("evaluate", "stage3", "--json", "--override", "env.noise=0.0", "env.horizon=5")
+
+    told = json.loads(mesosweep(*words).out)
+
+    assert {episode["length"] for episode in told["episodes"]} == {5}
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_species_that_cannot_be_seen_is_told_how_to_be(mesosweep: Mesosweep) -> None:
+    said = mesosweep("render", "stage3")
+
+    assert said.code == 2
+    assert "draws no pictures" in said.error
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--out", "walk.avi"), "'.avi' is no format"),
+        (("--size", "big"), "is not WIDTHxHEIGHT"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_before_anything_is_played(
+    mesosweep: Mesosweep, words: tuple[str, str], told: str
+) -> None:
+    said = mesosweep("render", *words)
+
+    assert said.code == 2
+    assert told in said.error

@@ -1,0 +1,137 @@
+"""`mesosweep rehearse` as its user meets it: processes of its own, killed and found again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("google.cloud.aiplatform_v1")
+pytest.importorskip("google.cloud.storage")
+
+from mesosweep.cli import rehearsing
+from mesosweep.records.bundle import open_bundle
+from mesosweep.testing.command import Mesosweep
+
+COUNTING = (
+    *("run-all", "--species", "counting", "--algorithm", "count", "--parallel", "2"),
+    *("--timesteps", "20", "--eval-freq", "10", "--panel-episodes", "4", "--test-episodes", "4"),
+    *("--no-check", "--trials", "2", "--override", "count.seconds=2"),
+)
+
+
+@pytest.fixture
+def rehearse(here: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    def rehearse(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "mesosweep", "rehearse", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"},
+        )
+
+    yield rehearse
+    if (cloud := rehearsing.found(here / "rehearsal")) is not None:
+        cloud.end()
+
+
+@pytest.mark.slow
+def test_a_killed_supervisor_finds_its_job_again_and_no_trial_is_trained_twice(
+    rehearse: Callable[..., subprocess.Popen[str]], here: Path
+) -> None:
+    sweep = here / "rehearsal/buckets/rehearsal/sweeps/counting/count"
+    faults = ("--preempt", "2", "--lose-reply", "CreateHyperparameterTuningJob")
+    first = rehearse(*faults, *COUNTING)
+    _when((sweep / "stage2/1/progress.jsonl").exists, first)
+
+    first.send_signal(signal.SIGKILL)
+    told, _ = first.communicate()
+    again = rehearse(*COUNTING)
+    went_on, _ = again.communicate(timeout=300)
+
+    assert "nothing is billed" in told
+    assert again.returncode == 0, went_on
+    assert "stage 1: finished in an earlier run" in went_on
+    assert "stage 2: found again as projects/" in went_on
+    assert sorted(path.stem for path in (sweep / "_ledger").iterdir()) == [
+        "stage1",
+        "stage2",
+        "stage3",
+    ]
+    events = (here / "rehearsal/events.jsonl").read_text().splitlines()
+    taken = [json.loads(line) for line in events if "preempted" in line]
+    assert {event["trial"] for event in taken} == {"2"}
+    assert len(taken) == 3
+    assert sum("lost_reply" in line for line in events) == 1
+    # What it leaves passes the checks of a local run's files.
+    state = json.loads((sweep / "_sweep_state.json").read_text())
+    for stage in state["stages"]:
+        winner = here / "rehearsal/sweeps/counting/count" / stage["winner"]["checkpoint"]["uri"]
+        assert open_bundle(winner).policy == winner
+    # A sweep that is finished needs no cloud any more.
+    assert rehearsing.found(here / "rehearsal") is None
+
+
+@pytest.mark.slow
+def test_a_rehearsed_cloud_is_ended_by_its_word(
+    mesosweep: Mesosweep, here: Path, rehearse: Callable[..., subprocess.Popen[str]]
+) -> None:
+    rehearse("jobs", "list").communicate(timeout=120)
+    cloud = rehearsing.found(here / "rehearsal")
+    assert cloud is not None
+
+    other = mesosweep("rehearse", "--preempt", "1", "jobs", "list")
+    stopped = mesosweep("rehearse", "stop")
+
+    assert other.code == 2
+    assert "served already" in other.error
+    assert f"pid {cloud.pid}" in stopped.err
+    with pytest.raises(ProcessLookupError):
+        os.kill(cloud.pid, 0)
+    assert "No rehearsed cloud" in mesosweep("rehearse", "stop").err
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("launhc",), "'launhc' is no command that can be rehearsed"),
+        (("run-all", "--api-endpoint", "x"), "--api-endpoint would lead out of the rehearsal"),
+        (("--faults", "none.json", "status"), "none.json: cannot be read as JSON"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_said_before_anything_starts(
+    mesosweep: Mesosweep, here: Path, words: tuple[str, ...], complaint: str
+) -> None:
+    said = mesosweep("rehearse", *words)
+
+    assert said.code == 2
+    assert complaint in said.error
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_fault_that_cannot_be_played_ends_nothing_half_started(
+    mesosweep: Mesosweep, here: Path
+) -> None:
+    said = mesosweep("rehearse", "--lose-reply", "CreateHyperparameterTuningJobs", "jobs", "list")
+
+    assert said.code == 2
+    assert "CreateHyperparameterTuningJobs" in said.error
+    assert rehearsing.found(here / "rehearsal") is None
+
+
+def _when(is_so: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    for _ in range(6_000):
+        if is_so():
+            return
+        assert process.poll() is None, process.communicate()[0]
+        threading.Event().wait(0.05)
+    raise AssertionError("it never came to that")
