@@ -110,7 +110,7 @@ def plugins(session: nox.Session) -> None:
 @nox.session
 def image(session: nox.Session) -> None:
     """Run the Dockerfile's own install lines and entry point in a fresh environment."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "test", "lint"))
+    install(session, "test", "lint", extras="train,vertex")
     session.run("hadolint", "Dockerfile")
     session.run("pytest", "tests/test_image.py", "-m", "image", *session.posargs)
 

@@ -25,7 +25,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     inherited = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(COUNTING), inherited])))
     monkeypatch.syspath_prepend(str(COUNTING))
-    for name in [n for n in os.environ if n.startswith("MESOSWEEP_")]:
+    # pytest-xdist tells its workers a width, which is a wish of the user's.
+    for name in [n for n in os.environ if n.startswith("MESOSWEEP_") or n == "COLUMNS"]:
         monkeypatch.delenv(name)
     return folder
 

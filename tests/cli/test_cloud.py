@@ -308,7 +308,7 @@ def test_no_quota_is_tried_four_times_and_then_said_with_what_to_do(
     assert quick("launch", *COUNTING, *CLOUD, "--trials", "2", "--wait").code == 0
 
 
-def test_an_image_without_our_program_costs_no_more_than_three_trials(
+def test_an_image_without_our_program_costs_three_trials_and_those_begun_beside_them(
     quick: Mesosweep, cloud: Cloud
 ) -> None:
     cloud.runner.change = lambda launch: replace(launch, argv=("no-such-program", *launch.argv[1:]))

@@ -15,8 +15,8 @@ from mesosweep.domain.errors import BudgetReached, UsageError
 if TYPE_CHECKING:
     from mesosweep.backends.prices import Quote
     from mesosweep.backends.vertex.settings import JobSettings
-    from mesosweep.domain.plan import SweepPlan
-    from mesosweep.domain.state import SweepState
+    from mesosweep.domain.plan import StagePlan, SweepPlan
+    from mesosweep.domain.state import StageState, SweepState
     from mesosweep.worker.check import StageCheck
 
 
@@ -43,9 +43,8 @@ class Estimate:
         known = {stage.stage: stage for stage in state.stages} if state else {}
         trials, trial_s = {}, {}
         for stage in plan.stages:
-            done = known.get(stage.number)
-            ended = len(done.ended) if done else 0
-            trials[stage.number] = max(stage.trials - ended, 0)
+            stale = state is not None and stage.number in state.stale
+            trials[stage.number] = _left(stage, None if stale else known.get(stage.number))
             check = measured.get(stage.number)
             seconds = None if check is None else trial_seconds(stage, check)
             if seconds is not None:
@@ -75,20 +74,24 @@ def agree(
     *,
     spent_usd: float,
     yes: bool,
+    has_job: bool = False,
 ) -> None:
     """Return if the sweep may spend what it still needs.
+
+    With `has_job` a job of it is under way: it is gone back to, however dear it was meanwhile.
 
     Raises:
         BudgetReached: it would cost more than --max-cost.
         UsageError: the user does not agree, or nobody can be asked; or --max-cost is given
             and the price is not known.
     """
-    for note in _notes(plan, settings):
+    for note in _notes(plan, replace(settings, trial_s=estimate.trial_s)):
         say(note)
     trials = sum(estimate.trials.values())
     if not trials:
         return
-    _check_limit(plan, estimate, spent_usd)
+    if not has_job:  # whoever watches a job that is under way keeps to the limit
+        _check_limit(plan, estimate, spent_usd)
     words = (
         f"{trials} trials on {settings.machine} in {settings.location}, project "
         f"{settings.project}: {_cost(estimate, spent_usd)}"
@@ -106,6 +109,21 @@ def agree(
         )
     if not confirmed(f"{words}\nSubmit?"):
         raise UsageError("Nothing was submitted.")
+
+
+def _left(stage: StagePlan, done: StageState | None) -> int:
+    """Return how many trials of a stage are still to be asked for.
+
+    What failed counts where its job has done its work. A job that was lost is followed by
+    another, which is asked for those trials again.
+    """
+    if done is None:
+        ended = 0
+    elif done.status in ("verifying", "finished"):
+        ended = len(done.ended)
+    else:
+        ended = sum(trial.has_ended and trial.status != "failed" for trial in done.trials)
+    return max(stage.trials - ended, 0)
 
 
 def confirmed(question: str) -> bool:

@@ -98,6 +98,7 @@ class CloudSite:
             estimate,
             spent_usd=self._spent_usd(),
             yes=yes,
+            has_job=self._has_job(),
         )
 
     def next_attempt(self) -> int:
@@ -207,6 +208,11 @@ class CloudSite:
 
     def _since(self, plan: SweepPlan) -> int:
         return plan.first_attempt if self._saved is None else self._saved.attempt
+
+    def _has_job(self) -> bool:
+        """Whether a job may be under way: it goes on, whatever is said of it here."""
+        stages = self._saved.stages if self._saved is not None else ()
+        return any(stage.status in ("submitting", "running") for stage in stages)
 
     def _spent_usd(self) -> float:
         from mesosweep.backends.vertex.ledger import entries_of, spent_usd

@@ -45,6 +45,8 @@ class Asked:
                 value = environ.get(f"MESOSWEEP_{name.upper()}") or None
             if value is not None:
                 told[name] = value
+        if flags.spot or environ.get("MESOSWEEP_SPOT", "").lower() in ("1", "true", "yes"):
+            told["spot"] = True
         endpoint = flags.api_endpoint or environ.get("MESOSWEEP_VERTEX_ENDPOINT")
         if endpoint:
             told["endpoint"] = endpoint

@@ -23,7 +23,9 @@ def submitted(job: JobRef, plan: SweepPlan, words: Words) -> None:
     if job.url and not rehearse:
         print(f"watch it       {job.url}")
     print(f"how it stands  {line([*rehearse, 'status', plan.root, *stage])}")
-    print(f"follow it up   {line([*words.argv, '--wait'])}")
+    # Beginning anew once more would pay for a second job.
+    again = [word for word in words.argv if word != "--no-resume"]
+    print(f"follow it up   {line([*again, '--wait'])}")
     if plan.max_cost_usd is not None:
         say("--max-cost ends the job only while somebody follows it.")
 

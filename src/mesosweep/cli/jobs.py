@@ -50,6 +50,7 @@ def list_jobs(
     from mesosweep.backends.vertex.parse import has_ended
 
     jobs = _jobs(_service(flags)).list(EVERY)
+    jobs = sorted(jobs, key=lambda job: str(job.get("createTime", "")), reverse=True)
     shown = [job for job in jobs if everything or not has_ended(job)]
     _show(shown, as_json=as_json)
     if not shown and not as_json:

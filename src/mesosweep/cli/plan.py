@@ -78,7 +78,7 @@ def plan(
     if made.backend == ELSEWHERE:
         from mesosweep.cli.requested import bill_of, noted
 
-        made, bill = noted(made), bill_of(made, measured)
+        made, bill = noted(made, measured), bill_of(made, measured)
     if as_json:
         from mesosweep.report.plan_document import plan_document
 

@@ -147,12 +147,18 @@ def _kind(out: Path | None) -> str:
     return kind
 
 
+_LARGEST = 4096
+"""Pixels a side; an offscreen picture of more than that no common driver draws."""
+
+
 def _size(said: str | None, kind: str) -> tuple[int, int]:
     if said is None:
         return _SIZES[kind]
     width, _, height = said.lower().partition("x")
     if not (width.isdigit() and height.isdigit() and int(width) > 1 and int(height) > 1):
         raise UsageError(f"--size {said}: is not WIDTHxHEIGHT.", hint="For example: --size 640x480")
+    if max(int(width), int(height)) > _LARGEST:
+        raise UsageError(f"--size {said}: at most {_LARGEST} pixels a side can be drawn.")
     # H.264 halves both for its colours.
     return int(width) // 2 * 2, int(height) // 2 * 2
 

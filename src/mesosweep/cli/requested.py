@@ -59,11 +59,11 @@ def _trial_s(plan: SweepPlan, measured: Mapping[int, Measured]) -> dict[int, flo
     }
 
 
-def noted(plan: SweepPlan) -> SweepPlan:
+def noted(plan: SweepPlan, measured: Mapping[int, Measured]) -> SweepPlan:
     """Return the plan with what Vertex AI makes worth saying among its notes."""
     from mesosweep.backends.vertex.notes import notes_on
 
-    settings = _settings(plan)
+    settings = replace(_settings(plan), trial_s=_trial_s(plan, measured))
     found = dict.fromkeys(note for study in _studies(plan) for note in notes_on(study, settings))
     return replace(plan, notes=(*plan.notes, *found))
 

@@ -158,7 +158,7 @@ def kept_here(plan: SweepPlan) -> SweepState | None:
     """
     from mesosweep.stores.file import FileStore
 
-    if not plan.resume or not (Path(plan.here) / f"{plan.sweep_key}.json").exists():
+    if not (Path(plan.here) / f"{plan.sweep_key}.json").exists():
         return None
     loaded = FileStore(Path(plan.here)).load(plan.sweep_key)
     if loaded is None:
@@ -171,7 +171,7 @@ def kept_here(plan: SweepPlan) -> SweepState | None:
             f"not on {plan.backend}.",
             hint="Choose another folder for this one: --output-dir DIR",
         )
-    return state
+    return state if plan.resume else None
 
 
 def opened_backend(

@@ -15,7 +15,7 @@ from mesosweep.cli.ending import collecting, conclude, line, submitted, tell
 from mesosweep.cli.faults import say
 from mesosweep.cli.interrupt import Stop
 from mesosweep.cli.panels import CLOUD, OUTPUT
-from mesosweep.domain.errors import BudgetReached, Interrupted, MesosweepError
+from mesosweep.domain.errors import BudgetReached, Interrupted, MesosweepError, Refused
 
 if TYPE_CHECKING:
     from mesosweep.cli.argv import Words
@@ -72,6 +72,8 @@ class _Run:
     """Whether to watch jobs that would go on alone."""
     job: JobRef | None = None
     """Under way."""
+    is_asking: bool = False
+    """A job is being asked for, and no answer has come yet."""
     fates: list[str] = field(default_factory=list)
     """What becomes of it, to be told when the screen is free."""
 
@@ -206,12 +208,15 @@ def _pictures(going: _Run, picture: Picture) -> Iterator[Picture]:
 def _follow_job(going: _Run, event: Event) -> None:
     """Know the job that is under way, so that it can be left or ended."""
     from mesosweep.domain.events import (
+        RetryScheduled,
         StageFailed,
         StudyReattached,
         StudySubmitted,
+        StudySubmitting,
         WinnerChosen,
     )
 
+    going.is_asking = isinstance(event, StudySubmitting | RetryScheduled)
     match event:
         case StudySubmitted(job=job) | StudyReattached(job=job):
             going.job = job
@@ -223,10 +228,17 @@ def _follow_job(going: _Run, event: Event) -> None:
 
 def _leave(going: _Run, backend: Backend, error: BaseException) -> None:
     """Do with a job under way what its place does when nobody looks at it any more."""
+    site = going.site
+    if going.job is None and going.is_asking and site.goes_on_alone:
+        if not isinstance(error, Refused | BudgetReached):
+            going.fates.append(
+                "No answer tells whether the job was created. The same command finds it if it was; "
+                "so does `mesosweep jobs list`."
+            )
+        return
     # What went over its budget was ended before that was said.
     if going.job is None or isinstance(error, BudgetReached):
         return
-    site = going.site
     is_order = isinstance(error, KeyboardInterrupt)
     if isinstance(error, Interrupted):
         is_order = site.is_told_again()

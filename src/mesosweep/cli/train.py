@@ -15,7 +15,7 @@ import typer
 
 from mesosweep.cli.options import AsJson
 from mesosweep.cli.taking import takes
-from mesosweep.domain.errors import Interrupted, StageError, UsageError
+from mesosweep.domain.errors import GateNotPassed, Interrupted, StageError, UsageError
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
@@ -262,7 +262,8 @@ def _conclude(lineages: Sequence[Lineage], come_back: str, *, as_json: bool) -> 
         Run(lineage.seed, lineage.state, str(lineage.error) if lineage.error else None)
         for lineage in lineages
     ]
-    following = _next(runs, come_back)
+    is_gate = all(isinstance(each.error, GateNotPassed) for each in lineages if each.error)
+    following = _next(runs, come_back if not is_gate else f"{come_back} --on-gate-fail best")
     if as_json:
         print(
             json.dumps(training_document(runs, next_command=following), indent=2, allow_nan=False)
@@ -277,5 +278,5 @@ def _next(runs: Sequence[Run], come_back: str) -> str:
     best = best_run(runs)
     checkpoint = last_checkpoint(best) if best is not None else None
     if checkpoint is None or not any(run.is_done for run in runs):
-        return f"{come_back} --on-gate-fail best   # goes on all the same"
+        return f"{come_back}   # goes on all the same"
     return f"{shlex.join(['mesosweep', 'render', checkpoint])}   # the best of its last stage"

@@ -146,10 +146,24 @@ def verify(
         line = shlex.join(["mesosweep", *ctx.obj.argv])
         say(f"Stopped. Everything is saved; go on with:\n  {line}")
         return Interrupted.exit_code
-    if promote and found.choice is not None and not found.choice.is_winner:
+    is_worse = _misses_the_winners_gate(known, found.choice)
+    if promote and found.choice is not None and not found.choice.is_winner and not is_worse:
         _promote(sweep, known, found.choice)
-    _show(found, again=ctx.obj.argv, promoted=promote, as_json=as_json)
+    again = None if promote or is_worse else ctx.obj.argv
+    _show(found, again=again, promoted=promote and not is_worse, as_json=as_json)
+    if promote and is_worse:
+        raise UsageError(
+            "Nothing was promoted: the choice did not pass the stage's gate, and the winner did.",
+            hint="Who passes the gate goes before who does not, whatever they score.",
+        )
     return 0
+
+
+def _misses_the_winners_gate(stage: StageState, choice: Configuration | None) -> bool:
+    """Whether a choice is no match for the winner, however well it scored."""
+    if choice is None or choice.is_winner or stage.winner is None:
+        return False
+    return stage.winner.gate_passed and not choice.trial.passed
 
 
 def _sweep(
@@ -278,7 +292,10 @@ def _promote(sweep: FoundSweep, stage: StageState, choice: Configuration) -> Non
         store.save(sweep.sweep_key, promoted, replacing=version)
 
 
-def _show(found: Verification, *, again: Sequence[str], promoted: bool, as_json: bool) -> None:
+def _show(
+    found: Verification, *, again: Sequence[str] | None, promoted: bool, as_json: bool
+) -> None:
+    """Show what was found; `again` is the command that may promote the choice, if it may be."""
     from mesosweep.cli.faults import say
     from mesosweep.cli.screen import output
     from mesosweep.report.summary import show
@@ -290,7 +307,7 @@ def _show(found: Verification, *, again: Sequence[str], promoted: bool, as_json:
         document = {**verification_document(found), "promoted": changed}
         print(json.dumps(document, indent=2, allow_nan=False))
     else:
-        show(output(), verification_view(found, next_command=_next(found, again, promoted)))
+        show(output(), verification_view(found, next_command=_next(found, again)))
     if changed and choice is not None:
         say(
             f"Trial {choice.called} is the winner of stage {found.stage} now. The sweep's own "
@@ -298,8 +315,8 @@ def _show(found: Verification, *, again: Sequence[str], promoted: bool, as_json:
         )
 
 
-def _next(found: Verification, again: Sequence[str], promoted: bool) -> str | None:
-    if found.choice is None or found.choice.is_winner or promoted:
+def _next(found: Verification, again: Sequence[str] | None) -> str | None:
+    if found.choice is None or found.choice.is_winner or again is None:
         return None
     line = shlex.join(["mesosweep", *again, "--promote"])
     return f"{line}   # trial {found.choice.called} wins the stage"

@@ -86,10 +86,10 @@ def _is_done(known: StageState, stage: StagePlan, load: Checkpoint | None, plan:
 
 def _is_chosen_as_planned(known: StageState, plan: SweepPlan) -> bool:
     """Whether this plan would choose the same winner: how to choose is no part of the fingerprint."""
+    if known.promoted:  # by a person, who knew of its gate
+        return True
     if known.gate_forced and plan.on_gate_fail == "stop":
         return False
-    if known.promoted:
-        return True
     now = choose_winner(known.trials, select_by=plan.select_by, handoff=plan.handoff)
     return known.winner is not None and now.trial.identity == known.winner.trial.identity
 

@@ -86,6 +86,10 @@ class FaultScript:
     def read(cls, entries: Mapping[str, Any]) -> FaultScript:
         """Return the script that a JSON file holds; raises SettingsError."""
         known = dict(entries)
+        for name in ("calls", "preemptions"):
+            listed = known.get(name, ())
+            if isinstance(listed, str) or not isinstance(listed, Sequence):
+                raise SettingsError(f"fault script: {name}: a list is expected (got {listed!r}).")
         calls = tuple(_read(CallFault, entry) for entry in known.pop("calls", ()))
         hits = tuple(_read(Preemption, entry) for entry in known.pop("preemptions", ()))
         return _read(cls, {**known, "calls": calls, "preemptions": hits})

@@ -27,7 +27,8 @@ class Place:
 
 def in_order(jobs: Iterable[Message], study: Study) -> tuple[Message, ...]:
     """Return the jobs that are this study's, oldest first."""
-    mine = [job for job in jobs if labels.told(job, labels.STUDY) == labels.label(study.key)]
+    wanted = {labels.STUDY: labels.label(study.key), labels.SWEEP: labels.sweep_label(study)}
+    mine = [job for job in jobs if all(labels.told(job, k) == v for k, v in wanted.items())]
     return tuple(sorted(mine, key=lambda job: (labels.attempt_of(job), job.get("createTime", ""))))
 
 

@@ -46,8 +46,11 @@ def sweep_label(study: Study) -> str:
 
 
 def of_study(study: Study) -> str:
-    """Return the filter that lists the jobs of a study."""
-    return f'labels.{STUDY}="{label(study.key)}"'
+    """Return the filter that lists the jobs of a study, in its own sweep folder alone.
+
+    Two people who plan the same in two buckets of a project have studies of the same key.
+    """
+    return f'labels.{STUDY}="{label(study.key)}" AND {of_sweep(study)}'
 
 
 def of_sweep(study: Study) -> str:

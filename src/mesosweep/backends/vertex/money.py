@@ -8,6 +8,7 @@ from pathlib import Path
 from mesosweep.backends.prices import Quote, StageCost, load_prices, stage_cost
 from mesosweep.backends.vertex.backend import POLL_S, VertexBackend
 from mesosweep.backends.vertex.ledger import entries_of, spent_usd
+from mesosweep.backends.vertex.patience import passing
 from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.backends.vertex.settings import JobSettings
 from mesosweep.domain.errors import BudgetReached
@@ -78,7 +79,8 @@ class CappedBackend:
 
     def spent_usd(self) -> float:
         """Return what the sweep took so far, as the ledger has it."""
-        entries = entries_of(self._plan.root, self._bucket)
+        with passing():
+            entries = entries_of(self._plan.root, self._bucket)
         return spent_usd(entries, sweep=self._plan.sweep_key, since=self._since)
 
     def prepare(self, study: Study) -> Submission:
@@ -135,6 +137,8 @@ class CappedBackend:
 
     def _spent_with(self, job: JobRef) -> float:
         study = self._backend.study_of(job)
-        entries = [e for e in entries_of(self._plan.root, self._bucket) if e.study != study.key]
+        with passing():
+            entries = entries_of(self._plan.root, self._bucket)
+        entries = tuple(entry for entry in entries if entry.study != study.key)
         others = spent_usd(entries, sweep=self._plan.sweep_key, since=self._since)
         return others + (self._quote.usd(self._backend.machine_s(job)) or 0.0)
