@@ -51,6 +51,20 @@ def test_a_file_that_no_page_shows_is_refused(mesosweep: Mesosweep, here: Path) 
     assert ".mp4" in said.err
 
 
+def test_a_damaged_state_is_told_and_no_winner_is_denied(mesosweep: Mesosweep, here: Path) -> None:
+    root = make_up_sweep(here, MadeUp(trials=2))
+    (state,) = root.glob("sweep_state_*.json")
+    state.write_text("{")
+
+    said = mesosweep("report", str(root))
+
+    page = (root / "report.html").read_text()
+    assert said.code == 0
+    assert "cannot tell who won" in said.err
+    assert "Who won is not known here" in page
+    assert "No stage has a winner yet" not in page
+
+
 @pytest.mark.slow
 def test_winners_are_played_on_earlier_stages_once(mesosweep: Mesosweep, here: Path) -> None:
     sweep = mesosweep(

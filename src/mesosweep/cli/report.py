@@ -51,6 +51,7 @@ def report(
     It needs no network and nothing beside it.
     """
     from mesosweep.cli.brought import brought
+    from mesosweep.cli.faults import say
     from mesosweep.records.files import write_text
     from mesosweep.report.page.document import page
     from mesosweep.report.page.sweep import sweeps_below
@@ -61,6 +62,9 @@ def report(
     for path in films:
         check_film(path)
     sweeps = sweeps_below(found.folder, shown=found.shown)
+    for sweep in sweeps:
+        if sweep.fault is not None:
+            say(f"The page cannot tell who won. {sweep.fault}")
     if skills:
         if found.mirror is not None:
             raise UsageError(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mesosweep.domain.errors import UsageError
+from mesosweep.domain.events import WinnerPromoted
 from mesosweep.report.results.collecting import collect
 from mesosweep.report.results.reading import Named
-from mesosweep.report.results.rows import Row
+from mesosweep.report.results.rows import Row, best_of
+from mesosweep.stores.file import FileStore
 from mesosweep.testing.sweeps import MadeUp, make_up_sweep
 
 GOOD = {"best_mean_reward": 120.0, "best_mean_episode_length": 640.0, "last_mean_reward": 90.0}
@@ -43,6 +46,29 @@ def test_a_sweep_gives_one_row_per_trial_in_order(tmp_path: Path) -> None:
     assert {(row.species, row.algorithm, row.attempt) for row in rows} == {
         ("velociraptor", "ppo", 0)
     }
+
+
+def test_whom_a_person_made_the_winner_goes_before_whoever_scored_best(tmp_path: Path) -> None:
+    root = make_up_sweep(tmp_path, MadeUp(trials=6))
+    store = FileStore(root)
+    loaded = store.load("sweep_state_velociraptor_ppo")
+    assert loaded is not None
+    state, version = loaded
+    first = state.stage(1)
+    assert first.winner is not None
+    other = next(
+        trial
+        for trial in first.trials
+        if trial.status == "finished" and trial.identity != first.winner.trial.identity
+    )
+    promoted = state.after(WinnerPromoted(1, replace(first.winner, trial=other)))
+    store.save("sweep_state_velociraptor_ppo", promoted, replacing=version)
+
+    rows = [row for row in collect(root) if row.stage == 1]
+
+    best = best_of(rows)
+    assert best is not None
+    assert best.trial_id == other.trial_id
 
 
 @pytest.mark.parametrize("where", ["", "sweeps", "sweeps/velociraptor"])

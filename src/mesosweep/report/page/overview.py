@@ -26,6 +26,8 @@ def headline(sweep: Sweep) -> Markup:
         if won
         else "No stage has a winner yet."
     )
+    if sweep.fault is not None and not won:
+        told = f"{len(rows)} trials on {_count(len(sweep.stages), 'stage')}."
     state = sweep.state
     when = []
     if state is not None and state.started_at is not None:
@@ -39,6 +41,9 @@ def headline(sweep: Sweep) -> Markup:
             tag("h1", f"{sweep.species} · {sweep.algorithm}"),
             tag("p", told, class_="lead"),
             tag("p", " · ".join(when), class_="quiet") if when else None,
+            tag("p", f"Who won is not known here: {sweep.fault}", class_="warn")
+            if sweep.fault
+            else None,
             tag("div", *(_card(stage) for stage in sweep.stages), class_="cards"),
         )
     )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mesosweep.domain.errors import StoreError
 from mesosweep.domain.events import Verified
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.state import StageState, SweepState
@@ -20,7 +18,7 @@ from mesosweep.report.results.commands import remembered
 from mesosweep.report.results.loose import json_object, mapping
 from mesosweep.report.results.reading import Named
 from mesosweep.report.results.rows import Row, best_of
-from mesosweep.stores.file import FileStore
+from mesosweep.report.results.saved import saved_state, sweep_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,8 @@ class Sweep:
     algorithm: str
     stages: tuple[Stage, ...]
     state: SweepState | None = None
+    fault: str | None = None
+    """Why a saved state could not be read."""
     others: tuple[Row, ...] = ()
     """Trials of attempts that were given up, and of single stages that were launched."""
     commands: tuple[Mapping[str, Any], ...] = ()
@@ -83,21 +83,15 @@ def sweeps_below(
     """Return every sweep at or below a folder; raises UsageError when there is none."""
     by_folder: dict[tuple[Path, str, str], list[Row]] = {}
     for row in collect(root, named=named, shown=shown):
-        by_folder.setdefault((_sweep_folder(row), row.species, row.algorithm), []).append(row)
+        by_folder.setdefault((sweep_folder(row), row.species, row.algorithm), []).append(row)
     return tuple(
         _sweep(folder, species, algorithm, rows, curves=curves)
         for (folder, species, algorithm), rows in by_folder.items()
     )
 
 
-def _sweep_folder(row: Row) -> Path:
-    # A trial lies in its stage's folder, or is one itself.
-    is_single = row.folder.name.startswith("stage")
-    return row.folder.parent if is_single else row.folder.parent.parent
-
-
 def _sweep(folder: Path, species: str, algorithm: str, rows: list[Row], *, curves: bool) -> Sweep:
-    state = _state(folder, species, algorithm)
+    state, fault = saved_state(folder, species, algorithm)
     used: set[tuple[int, int]] = set()
     stages = []
     for number in sorted({row.stage for row in rows}):
@@ -111,22 +105,11 @@ def _sweep(folder: Path, species: str, algorithm: str, rows: list[Row], *, curve
         algorithm=algorithm,
         stages=tuple(stages),
         state=state,
+        fault=fault,
         others=tuple(row for row in rows if (row.stage, row.attempt) not in used),
         commands=remembered(folder),
         ledger=tuple(json_object(path) for path in sorted((folder / "_ledger").glob("*.json"))),
     )
-
-
-def _state(folder: Path, species: str, algorithm: str) -> SweepState | None:
-    """Return the saved state of the whole sweep, else of its only stage; None without one."""
-    whole = f"sweep_state_{species}_{algorithm}"
-    names = [whole, *sorted(path.stem for path in folder.glob(f"{whole}_stage*.json"))]
-    for name in (*names, "_sweep_state"):
-        with suppress(StoreError):  # the trials are told all the same
-            loaded = FileStore(folder).load(name)
-            if loaded is not None:
-                return loaded[0]
-    return None
 
 
 def _stage(number: int, rows: list[Row], state: SweepState | None, *, curves: bool) -> Stage:

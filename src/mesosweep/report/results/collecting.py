@@ -10,6 +10,7 @@ from mesosweep.report.results.folders import stage_folders
 from mesosweep.report.results.gates import Gates
 from mesosweep.report.results.reading import Named, read_rows
 from mesosweep.report.results.rows import Row
+from mesosweep.report.results.saved import with_winners
 
 _LAYOUT = "It looks for stage<N>/<trial>/metrics.json and for stage<N>/metrics.json."
 
@@ -42,4 +43,4 @@ def collect(
     ]
     if not rows:
         raise UsageError(f"{shown}: its stages hold no trials.", hint=_LAYOUT)
-    return tuple(sorted(rows, key=lambda row: row.order))
+    return tuple(sorted(with_winners(rows), key=lambda row: row.order))

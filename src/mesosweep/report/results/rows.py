@@ -52,6 +52,8 @@ class Row:
     passed: bool | None = None
     """None where it cannot be told."""
     gate_reasons: tuple[str, ...] = ()
+    has_won: bool = False
+    """Whether the saved sweep calls it the winner of its stage."""
 
     @property
     def has_result(self) -> bool:
@@ -90,7 +92,10 @@ def finite(value: object) -> float | None:
 
 
 def best_of(rows: tuple[Row, ...] | list[Row]) -> Row | None:
-    """Return the row that a stage would go on with: passing ones first, then the best score."""
+    """Return the row that a stage goes on with: the winner; else passing ones first, then the best score."""
+    won = next((row for row in rows if row.has_won), None)
+    if won is not None:
+        return won
     scored = [
         (row.passed is True, row.score, row)
         for row in rows
