@@ -50,8 +50,8 @@ def test_the_probability_of_improvement_is_rliables() -> None:
 
 
 def test_intervals_are_the_papers_stratified_bootstrap_but_for_the_luck_of_the_draw() -> None:
-    # `rliable.library` needs a release of `arch` that is older than the pandas beside it, so its
-    # resampling is written out: runs drawn anew within each task, its own measures, percentiles.
+    # The resampling of the paper, written out: runs drawn anew within each task, rliable's own
+    # measures of them, percentiles.
     metrics = theirs("metrics")
     numpy = importlib.import_module("numpy")
     luck = numpy.random.default_rng(1)
