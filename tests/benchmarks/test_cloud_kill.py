@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -21,15 +20,8 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "cloud_kill.py"
 
 
 @pytest.fixture
-def cloud_kill(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cloud_kill_benchmark", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name.
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+def cloud_kill(benchmark_script: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_script("cloud_kill")
 
 
 @pytest.mark.slow

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -17,15 +16,8 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "curriculum.py"
 
 
 @pytest.fixture
-def curriculum(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("curriculum_benchmark", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name.
-    monkeypatch.setitem(sys.modules, spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+def curriculum(benchmark_script: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_script("curriculum")
 
 
 @pytest.mark.slow
