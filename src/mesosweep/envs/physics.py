@@ -99,16 +99,18 @@ class Physics:
         )  # fmt: skip
         after = self._states_out[:, -1]
         # MuJoCo resets a diverged lane and hands it back finite: its clock gives it away.
-        in_time: Mask = after[:, 0] > self.state[:, 0] + self._almost_dt
+        late: Mask = after[:, 0] <= self.state[:, 0] + self._almost_dt
         if (
-            np.count_nonzero(in_time) == len(in_time)
+            not np.count_nonzero(late)
             and surely_finite(self._states_out)
             and surely_finite(self.ctrl)
         ):
             self.state[...] = after
-            self.sensors[...] = self._sensors_out
-            return ~in_time
-        good: Mask = in_time & np.isfinite(after).all(axis=1) & np.isfinite(self.ctrl).all(axis=1)
+            # What was read last may be overwritten next: changing places saves a copy.
+            self._sensors_out, self.sensors = self.sensors, self._sensors_out
+            self.arrays["sensors"] = self.sensors
+            return late
+        good: Mask = ~late & np.isfinite(after).all(axis=1) & np.isfinite(self.ctrl).all(axis=1)
         self.state[good] = after[good]
         self.sensors[good] = self._sensors_out[good]
         for lane in np.flatnonzero(~good):

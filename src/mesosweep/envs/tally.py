@@ -32,6 +32,8 @@ class Tally:
         self.arrays["return"] += reward
         for keep in self._books:
             keep(batch)
+        if not self._counted:
+            return
         broken = np.count_nonzero(diverged) > 0
         for name, metric in self._counted.items():
             total, value = self.arrays[f"metric/{name}"], metric.value(batch)
