@@ -108,6 +108,14 @@ def plugins(session: nox.Session) -> None:
 
 
 @nox.session
+def clients(session: nox.Session) -> None:
+    """Let rl_zoo3, optuna-dashboard, TensorBoard and W&B read what a sweep leaves."""
+    install(session, "test")
+    session.install(*PINNED, "rl_zoo3", "optuna-dashboard")
+    session.run("pytest", "tests/clients", *session.posargs, env=THREADS)
+
+
+@nox.session
 def image(session: nox.Session) -> None:
     """Run the Dockerfile's own install lines and entry point in a fresh environment."""
     install(session, "test", "lint", extras="train,vertex")
@@ -125,6 +133,17 @@ def demo(session: nox.Session) -> None:
         "--search-space-file", "configs/smoke.json", "--output-dir", output,
         success_codes=[0, 3],
     )  # fmt: skip
+
+
+@nox.session
+def page(session: nox.Session) -> None:
+    """Open a report in headless Chromium, wide and narrow: `nox -s page -- DIR` takes a sweep's."""
+    install(session, "test")
+    shots = str(Path(session.create_tmp()) / "screenshots")
+    of = {"REPORT_OF": session.posargs[0]} if session.posargs else {}
+    env = {**THREADS, **of, "SCREENSHOTS": shots}
+    session.run("pytest", "tests/report/page/test_in_a_browser.py", env=env)
+    session.log(f"The screenshots lie in {shots}.")
 
 
 @nox.session

@@ -4,15 +4,19 @@
 
 First one three-stage sweep runs unbroken and its events are counted. Then one sweep is killed after
 each of them. Then `--runs` more are killed again and again at random: after an event, or inside a
-call of the service, before it was sent or before its answer came. All but the first run meet lost replies, error
-codes on every method, listings that come late, preempted machines, failing trials and jobs that
-somebody else cancels, drawn from the run's own seed; every second one meets a service that
-does all that is undocumented the other way round. Time is virtual and nothing trains; the backend, its client, gRPC and the service are the
-real ones. Checked of each run:
+call of the service or of the bucket, before it was sent or before its answer came. All but the
+first run meet lost replies and error codes on every method of the service and of the storage,
+connections that close without a word, listings that come late, preempted machines, failing trials
+and jobs that somebody else cancels, drawn from the run's own seed; every second one meets a
+service that does all that is undocumented the other way round. Time is virtual and nothing trains;
+the backend under a limit of costs, its ledger, the state's store, Google's two clients and both
+services are the real ones, and only the bucket's socket is left out. Checked of each run:
 
 * no job of a study is created while an earlier one may still finish what is wanted;
 * every trial that left a finished record is in the state, once, with its reward;
-* no finished trial is announced twice, and the sweep comes to its end.
+* no finished trial is announced twice, and the sweep comes to its end;
+* a lone operator is never told of another one;
+* the ledger knows every job, and that it is over.
 
 Prints one table; exits with 1 if a check fails. Needs the extra `vertex`.
 """
@@ -20,10 +24,10 @@ Prints one table; exits with 1 if a check fails. Needs the extra `vertex`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,29 +40,39 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
 from mesosweep.backends.vertex.backend import VertexBackend
 from mesosweep.backends.vertex.client import GoogleJobs
+from mesosweep.backends.vertex.ledger import Ledger, entries_of
+from mesosweep.backends.vertex.money import CappedBackend, quote_of
 from mesosweep.backends.vertex.settings import JobSettings
 from mesosweep.domain import events as e
-from mesosweep.domain.errors import BackendError, MesosweepError, RepeatedFailure
+from mesosweep.domain.errors import BackendError, MesosweepError, StoreUnreachable
 from mesosweep.domain.plan import SweepPlan
-from mesosweep.domain.score import Gate, Score
-from mesosweep.domain.trial import Checkpoint, Trial
+from mesosweep.domain.state import SweepState
 from mesosweep.engine import run
-from mesosweep.records.metrics import Circumstances, metrics_of
+from mesosweep.ports import Backend
 from mesosweep.rehearsal.faults import CallFault, FaultScript, Preemption
 from mesosweep.rehearsal.refusal import Code
 from mesosweep.rehearsal.running import Launch
 from mesosweep.rehearsal.scripted import Course, Moment, ScriptedRunner, given
 from mesosweep.rehearsal.serving import LocalJobs
+from mesosweep.rehearsal.storage_direct import direct_client
+from mesosweep.rehearsal.storage_faults import StorageFault, StorageFaults, StorageScript
+from mesosweep.rehearsal.storage_service import StorageService
 from mesosweep.rehearsal.undocumented import BELIEVED, OTHERWISE
+from mesosweep.stores.gcs import GcsStore
+from mesosweep.stores.gcs_address import Address
+from mesosweep.stores.gcs_objects import Objects
+from mesosweep.testing.bucket import ROOT, leave_record
 from mesosweep.testing.clock import FakeClock
 from mesosweep.testing.plans import FakeJudge, a_plan, a_stage
-from mesosweep.testing.store import MemoryStore
 
-ROOT = "gs://a-bucket/sweeps/counting/count"
+PLACE = Address.parse(ROOT)
 TRIALS = 5
 TRIAL_S = 60.0
-MOST_LIVES = 600
+MOST_LIVES = 3_000
 """Supervisors of one sweep; a sweep that needs more is stuck."""
+MOST_USD = 1_000.0
+"""Never reached: what is shown is that nothing is lost while it is kept to."""
+STATUSES = (429, 500, 503, 408)
 CODES: tuple[Code, ...] = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED")
 
 
@@ -66,21 +80,18 @@ class Killed(BaseException):
     """The supervisor is gone: nothing of it may catch this."""
 
 
-@dataclass
-class Shelf:
-    """A bucket in memory."""
+class Mount:
+    """The bucket as the machines of trials see it, a folder; they reach it when we do not."""
 
-    objects: dict[str, bytes] = field(default_factory=dict)
-
-    def read(self, uri: str, *, tail: int | None = None) -> bytes | None:
-        content = self.objects.get(uri)
-        return content if content is None or tail is None else content[-tail:]
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
     def write(self, uri: str, content: bytes) -> None:
-        self.objects[uri] = content
-
-    def names(self, prefix: str) -> list[str]:
-        return [uri for uri in self.objects if uri.startswith(prefix)]
+        path = self._root / uri.removeprefix("gs://")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.aside")
+        aside.write_bytes(content)
+        aside.replace(path)
 
 
 class DyingJobs:
@@ -109,11 +120,14 @@ class Doom:
 
     seed: int = 0
     script: FaultScript = field(default_factory=FaultScript)
+    storage: StorageScript = field(default_factory=lambda: StorageScript(write_interval_s=1.0))
     is_otherwise: bool = False
     at_event: int | None = None
     """The one event after which it is killed, counted over its whole life; None for chance."""
     per_event: float = 0.0
     per_call: float = 0.0
+    per_object: float = 0.0
+    """How likely it dies in a call of the bucket."""
     failing: float = 0.0
     """Share of trials whose container exits with 1."""
     cancelled: float = 0.0
@@ -136,10 +150,23 @@ class Doom:
         mood: Mapping[str, float] = {} if at_event is not None else {
             "per_event": chance.choice((0.0, 0.1, 0.25)),
             "per_call": chance.choice((0.0, 0.05, 0.15)),
+            "per_object": chance.choice((0.0, 0.005, 0.02)),
             "failing": chance.choice((0.0, 0.15, 0.5)),
             "cancelled": chance.choice((0.0, 0.0, 0.1)),
         }  # fmt: skip
-        return cls(seed, script, is_otherwise=seed % 2 == 1, at_event=at_event, **mood)
+        storage = StorageScript(
+            seed=seed,
+            calls=(
+                StorageFault("*", status=chance.choice(STATUSES), probability=0.04),
+                StorageFault("*", status=None, probability=chance.choice((0.0, 0.03, 0.3))),
+                StorageFault("*", lost_reply=True, probability=chance.choice((0.02, 0.1))),
+                # An outage: longer than a call's own patience, or than a whole supervisor's.
+                StorageFault("*", call=chance.randrange(20, 300), times=chance.choice((8, 20, 60))),
+            ),
+            write_interval_s=1.0,
+        )
+        otherwise = seed % 2 == 1
+        return cls(seed, script, storage, is_otherwise=otherwise, at_event=at_event, **mood)
 
 
 @dataclass
@@ -160,9 +187,14 @@ class World:
     def __init__(self, doom: Doom) -> None:
         self.doom = doom
         self.clock = FakeClock()
-        self.shelf = Shelf()
-        self.store = MemoryStore()
+        memory = Path("/dev/shm")
+        self._disk = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+        self.storage = StorageService(Path(self._disk.name), self.clock, doom.storage)
+        self.storage.shelf.make_bucket(PLACE.bucket)
+        self.mount = Mount(Path(self._disk.name))
         self.plan = the_plan()
+        self.keys: dict[int, str] = {}
+        """Stage → key of the study that was submitted last."""
         self.chance = random.Random(f"life/{doom.seed}")
         self.cloud = LocalJobs(
             ScriptedRunner(self._course),
@@ -176,7 +208,7 @@ class World:
 
     def live(self) -> None:
         """Let supervisors work one after the other until the sweep has ended."""
-        with self.cloud:
+        with self._disk, self.cloud:
             while not self._walk():
                 if self.told.lives >= MOST_LIVES:
                     self.told.wrong.append(f"not ended after {MOST_LIVES} supervisors")
@@ -184,9 +216,17 @@ class World:
                 self.clock.sleep(self.chance.choice((0.0, 1.0, 10.0, 90.0)))
                 self._cancel_now_and_then()
             jobs = self._jobs()
-        self.told.jobs = len(jobs)
-        self.told.faults_met = len(self.cloud.faults.met)
-        self.told.wrong += [*self._paid_twice(jobs), *self._lost(), *self._repeated()]
+            self.told.jobs = len(jobs)
+            met = sum(call.status in (None, *STATUSES) for call in self.storage.calls)
+            self.told.faults_met = len(self.cloud.faults.met) + met
+            # What is looked at from here on is what there is, in whatever weather it came there.
+            self.storage.faults = StorageFaults(StorageScript())
+            self.told.wrong += [
+                *self._paid_twice(jobs),
+                *self._lost(),
+                *self._repeated(),
+                *self._unknown(jobs),
+            ]
 
     def _jobs(self) -> list[Any]:
         """Return all jobs that were ever created, those that no listing shows yet as well."""
@@ -201,18 +241,14 @@ class World:
     def _walk(self) -> bool:
         """Let one supervisor live; return whether it saw the end."""
         self.told.lives += 1
-        settings = JobSettings(
-            project="my-project", image="host/repo/trainer:1", endpoint=self.cloud.endpoint
-        )
-        backend = VertexBackend(
-            settings,
-            plan=self.plan,
-            jobs=DyingJobs(GoogleJobs(settings), self.chance, self.doom.per_call),
-            bucket=self.shelf,
-            clock=self.clock,
-        )
+        objects = self._objects()
+        store = GcsStore(PLACE, bucket=objects.bucket(PLACE.bucket))
         walking = run(
-            self.plan, backend=backend, store=self.store, judge=FakeJudge(), clock=self.clock
+            self.plan,
+            backend=self._backend(objects),
+            store=store,
+            judge=FakeJudge(),
+            clock=self.clock,
         )
         try:
             for event in walking:
@@ -226,7 +262,7 @@ class World:
                     return False
         except Killed:
             return False
-        except (RepeatedFailure, BackendError):
+        except (BackendError, StoreUnreachable):
             return False  # a person gives the same command again
         except MesosweepError as error:
             self.told.wrong.append(f"{type(error).__name__}: {error}")
@@ -234,10 +270,48 @@ class World:
         # All was done before, and only the last word was not heard.
         return True
 
+    def _objects(self) -> Objects:
+        """Return the bucket as one supervisor sees it, who may die in its calls."""
+
+        def die_now_and_then() -> None:
+            if self.chance.random() < self.doom.per_object / 2:
+                raise Killed
+
+        client = direct_client(self.storage, before=die_now_and_then, after=die_now_and_then)
+        return Objects(clock=self.clock, client=client)
+
+    def _backend(self, objects: Objects) -> Backend:
+        settings = JobSettings(
+            project="my-project", image="host/repo/trainer:1", endpoint=self.cloud.endpoint
+        )
+        quote = quote_of(settings, price_file=None)
+        backend = VertexBackend(
+            settings,
+            plan=self.plan,
+            jobs=DyingJobs(GoogleJobs(settings), self.chance, self.doom.per_call),
+            bucket=objects,
+            clock=self.clock,
+            ledger=Ledger(ROOT, objects, quote=quote, machine=settings.machine),
+        )
+        return CappedBackend(
+            backend, plan=self.plan, since=0, bucket=objects, quote=quote, trial_usd={1: 0.1}
+        )
+
+    def _state(self) -> SweepState:
+        """Return what is saved, read by nobody who may die."""
+        objects = Objects(clock=self.clock, client=direct_client(self.storage))
+        loaded = GcsStore(PLACE, bucket=objects.bucket(PLACE.bucket)).load(self.plan.sweep_key)
+        assert loaded is not None
+        return loaded[0]
+
     def _hear(self, event: e.Event) -> None:
-        if isinstance(event, e.TrialFinished):
-            key = self.store.states[self.plan.sweep_key][0].stage(event.stage).study_key or ""
-            self.announced[(key, *event.trial.identity)] += 1
+        match event:
+            case e.StudySubmitting(study=study):
+                self.keys[study.stage] = study.key
+            case e.TrialFinished(stage=stage, trial=trial):
+                self.announced[(self.keys[stage], *trial.identity)] += 1
+            case _:
+                pass
 
     def _course(self, launch: Launch) -> Course:
         words = {
@@ -254,32 +328,14 @@ class World:
             TRIAL_S,
             moments=(
                 Moment(TRIAL_S / 2, steps // 2, {"best_mean_reward": reward - 1}),
-                Moment(TRIAL_S, steps, metrics, do=lambda: self._record(folder, reward, words)),
+                Moment(
+                    TRIAL_S,
+                    steps,
+                    metrics,
+                    do=lambda: leave_record(self.mount, folder, words=words, reward=reward),
+                ),
             ),
         )
-
-    def _record(self, folder: str, reward: float, words: Mapping[str, str]) -> None:
-        place, stage = Path("/disk") / Path(folder).name, int(words["stage"])
-        score = Score(30, reward, 1.0, mean_length=100.0, full_length_rate=1.0)
-        trial = Trial(
-            trial_id=place.name,
-            attempt=int(words["attempt"]),
-            status="finished",
-            assignment={},
-            best_mean_reward=reward,
-            panel=score,
-            verdict=Gate().admits(score),
-            checkpoint=Checkpoint(str(place / "models/best_model.zip"), "best", place.name),
-            final_checkpoint=Checkpoint(
-                str(place / f"models/stage{stage}_final.zip"), "final", place.name
-            ),
-            steps_asked=int(words["timesteps"]),
-            steps_trained=int(words["timesteps"]),
-            duration_s=TRIAL_S,
-        )
-        about = Circumstances(words["species"], words["algorithm"], stage)
-        told = json.dumps(metrics_of(trial, about, folder=place))
-        self.shelf.write(f"{folder}/metrics.json", told.encode())
 
     # ── what must hold ───────────────────────────────────────────────────────
 
@@ -297,7 +353,7 @@ class World:
 
     def _lost(self) -> Iterator[str]:
         """Yield each finished record that the state does not have, or has otherwise."""
-        state = self.store.states[self.plan.sweep_key][0]
+        state = self._state()
         known = {
             (stage.stage, *trial.identity): trial
             for stage in state.stages
@@ -306,7 +362,7 @@ class World:
         }
         self.told.finished = len(known)
         left = set()
-        for uri in self.shelf.names(f"{ROOT}/stage"):
+        for uri in self._names():
             if not uri.endswith("/metrics.json"):
                 continue
             folder, trial_id, _ = uri.removeprefix(f"{ROOT}/").split("/")
@@ -323,6 +379,19 @@ class World:
             elif each.winner.trial.panel.mean_reward != best:
                 yield f"stage {each.stage}: the winner is not the best"
 
+    def _names(self) -> list[str]:
+        objects = Objects(clock=self.clock, client=direct_client(self.storage))
+        return list(objects.names(f"{ROOT}/stage"))
+
+    def _unknown(self, jobs: Sequence[Any]) -> Iterator[str]:
+        """Yield each job that the ledger does not know, or believes to be at work."""
+        objects = Objects(clock=self.clock, client=direct_client(self.storage))
+        over = {entry.job for entry in entries_of(ROOT, objects) if entry.is_over}
+        for job in jobs:
+            name = f"hyperparameterTuningJobs/{job.job_id}"
+            if not any((known or "").endswith(name) for known in over):
+                yield f"not in the ledger as over: {name}"
+
     def _repeated(self) -> Iterator[str]:
         for identity, times in self.announced.items():
             if times > 1:
@@ -337,7 +406,7 @@ def the_plan() -> SweepPlan:
     comparables = {
         "species_version": "0.1.0", "species_code": "abcdef012345", "stages": stages,
     }  # fmt: skip
-    plan = a_plan(comparables=comparables, root=ROOT)
+    plan = a_plan(comparables=comparables, root=ROOT, max_cost_usd=MOST_USD)
     return replace(plan, stages=tuple(a_stage(number, trials=TRIALS) for number in (1, 2, 3)))
 
 

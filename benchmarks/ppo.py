@@ -2,11 +2,12 @@
 
     python benchmarks/ppo.py [--short] [--repeats 3] [--stage 2]
 
-Environment steps per second of collecting and updating, without evaluation: medians of
-interleaved repeats, one torch thread each, the same env, settings and normalisation.
-CPU time counts all processes of a system. The last row makes rollouts of the same size
-with more envs, as the species' own stages do. The physics is what one thread needs for the
-same controls and nothing else. Prints one table.
+Environment steps per second of collecting and updating, without evaluation, one torch
+thread each, the same env, settings and normalisation. Systems take turns; ratios are of
+one turn each, and their medians, since a machine's speed changes. CPU time counts all
+processes of a system. Two rows make rollouts of the same size with more envs, as the
+species' own stages do. The physics is what one thread needs for the same controls and
+nothing else. Prints one table.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from mesosweep.envs.gym import make, stage_env
 from mesosweep.plugins import SPECIES, Registry, resolve
 from mesosweep.ports import Lesson
 
-SPECIES_NAME, LANES, MANY, EPOCHS = "velociraptor", 4, 32, 10
+SPECIES_NAME, LANES, MANY, EPOCHS = "velociraptor", 4, 64, 10
 NETS = (((64, 64), 64), ((256, 256), 256))
 
 
@@ -68,6 +69,7 @@ class System:
     run: Callable[[int, int], Laps]
     """(steps per lane and rollout, rollouts) → laps."""
     wall_s: list[float] = field(default_factory=list)
+    """Of a rollout with its update, turn by turn."""
     cpu_s: list[float] = field(default_factory=list)
 
 
@@ -84,26 +86,28 @@ def main() -> int:
     if options.short:
         steps, rollouts, repeats = 128, 1, 1
     load = os.getloadavg()
-    limit = System("physics alone", lambda s, r: physics(options.stage, s, r))
     print(
         f"{SPECIES_NAME} stage {options.stage}, {LANES} envs x {steps} steps, {EPOCHS} epochs; "
-        f"median of {repeats} x {rollouts} rollouts\n"
+        f"medians of {repeats} turns of {rollouts} rollouts\n"
         "net / batch      system                  steps/s   vs Subproc  vs Dummy  "
         "vs physics   CPU us/step   CPU vs Dummy"
     )
     for arch, batch in NETS:
         systems = [
-            limit,
-            System("SB3 + SubprocVecEnv", rival(options.stage, in_processes, arch, batch)),
-            System("SB3 + DummyVecEnv", rival(options.stage, DummyVecEnv, arch, batch)),
+            System("physics alone", lambda s, r: physics(options.stage, s, r)),
+            System("SB3 + SubprocVecEnv", rival(options.stage, in_processes, arch, batch, LANES)),
+            System("SB3 + DummyVecEnv", rival(options.stage, DummyVecEnv, arch, batch, LANES)),
+            System(
+                f"SB3, Dummy, {MANY} envs", rival(options.stage, DummyVecEnv, arch, batch, MANY)
+            ),
             System("mesosweep", ours(options.stage, arch, batch, lanes=LANES)),
             System(f"mesosweep, {MANY} envs", ours(options.stage, arch, batch, lanes=MANY)),
         ]
         for _ in range(repeats):
             for system in systems:
                 laps = system.run(steps, rollouts)
-                system.wall_s += laps.wall_s
-                system.cpu_s += laps.cpu_s
+                system.wall_s.append(median(laps.wall_s))
+                system.cpu_s.append(median(laps.cpu_s))
         tell(systems, f"{'x'.join(map(str, arch))} / {batch}", steps * LANES)
     print(
         f"load average before {load[0]:.1f}, after {os.getloadavg()[0]:.1f}; {os.cpu_count()} cores"
@@ -112,15 +116,20 @@ def main() -> int:
 
 
 def tell(systems: list[System], label: str, steps: int) -> None:
-    wall = {system.name: median(system.wall_s) for system in systems}
-    cpu = {system.name: median(system.cpu_s) for system in systems}
-    limit, subproc, dummy, *_ = (system.name for system in systems)
-    for name, taken in wall.items():
+    limit, subproc, dummy, *_ = systems
+    for system in systems:
+        wall_s, cpu_s = median(system.wall_s), median(system.cpu_s)
         print(
-            f"{label:16s} {name:22s} {steps / taken:8.0f} {wall[subproc] / taken:11.2f} "
-            f"{wall[dummy] / taken:9.2f} {wall[limit] / taken:11.2f} "
-            f"{cpu[name] / steps * 1e6:13.0f} {cpu[dummy] / cpu[name]:14.2f}"
+            f"{label:16s} {system.name:22s} {steps / wall_s:8.0f} "
+            f"{ratio(subproc.wall_s, system.wall_s):11.2f} "
+            f"{ratio(dummy.wall_s, system.wall_s):9.2f} {ratio(limit.wall_s, system.wall_s):11.2f} "
+            f"{cpu_s / steps * 1e6:13.0f} {ratio(dummy.cpu_s, system.cpu_s):14.2f}"
         )
+
+
+def ratio(one: list[float], other: list[float]) -> float:
+    """Return the median over turns: neighbours in time meet the same machine."""
+    return median(a / b for a, b in zip(one, other, strict=True))
 
 
 # ── the systems ──────────────────────────────────────────────────────────────
@@ -156,11 +165,12 @@ def physics(stage: int, steps: int, rollouts: int) -> Laps:
     return Laps(wall_s=[laps.wall_s[0] / rollouts], cpu_s=[laps.cpu_s[0] / rollouts])
 
 
-def rival(stage: int, kind: Any, arch: Any, batch: int) -> Callable[[int, int], Laps]:
+def rival(stage: int, kind: Any, arch: Any, batch: int, lanes: int) -> Callable[[int, int], Laps]:
     """Return what trains SB3's PPO over the Gymnasium env, as its users do."""
 
     def run(steps: int, rollouts: int) -> Laps:
-        makers = [lambda: Monitor(make(SPECIES_NAME, stage)) for _ in range(LANES)]
+        steps = steps * LANES // lanes
+        makers = [lambda: Monitor(make(SPECIES_NAME, stage)) for _ in range(lanes)]
         inner: Any = kind(makers)
         env = VecNormalize(inner)
         pids = [process.pid for process in getattr(inner, "processes", ())]
@@ -169,7 +179,7 @@ def rival(stage: int, kind: Any, arch: Any, batch: int) -> Callable[[int, int], 
             "MlpPolicy", env, n_steps=steps, batch_size=batch, n_epochs=EPOCHS, seed=0,
             device="cpu", policy_kwargs={"net_arch": list(arch)},
         )  # fmt: skip
-        model.learn(steps * LANES * (rollouts + 1), callback=_Lap(laps))
+        model.learn(steps * lanes * (rollouts + 1), callback=_Lap(laps))
         env.close()
         return laps
 
@@ -234,7 +244,7 @@ class _Watching:
     def evaluate(self, policy: Any, *, step: int) -> Evaluation:  # noqa: ARG002
         return Evaluation(step, Score(1, 0.0, 0.0, 1.0, 0.0))
 
-    def new_best(self, save: Any, *, step: int) -> None: ...
+    def offer(self, save: Any, *, step: int) -> None: ...
     def checkpoint(self, save: Any, *, step: int) -> None: ...
 
     def stepped(self, step: int, values: Any) -> None:  # noqa: ARG002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -92,7 +93,9 @@ def test_from_every_periodic_checkpoint(
 
     for step, folder in told.checkpoints.items():
         ground, resumed = TinyGround(), learner_of(name)
-        recorder = Recorder(ground, tmp_path / f"from-{step}")
+        known = [e.score.mean_reward for e in told.evaluations if e.step <= step]
+        best = max(known, default=-math.inf)
+        recorder = Recorder(ground, tmp_path / f"from-{step}", best_reward=best)
         trained = resumed.train(replace(lesson, resume=folder), ground, recorder)
 
         assert trained == lesson.timesteps
@@ -183,7 +186,8 @@ def test_where_there_is_a_memory_it_goes_on_from_anywhere_in_a_cycle(
         learner_of(name).train(lesson, ground, stopped)
     assert stopped.asked == ask
     (folder,) = stopped.checkpoints.values()
-    last, rest = learner_of(name), Recorder(ground, tmp_path / "last")
+    last = learner_of(name)
+    rest = Recorder(ground, tmp_path / "last", best_reward=stopped.best_reward)
     last.train(replace(lesson, resume=folder), ground, rest)
 
     assert_equal(last, whole)

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("google.cloud.aiplatform_v1")
 
-from mesosweep.backends.vertex import backend
+from mesosweep.backends.vertex import claiming
 from mesosweep.domain.trial import Trial
 from mesosweep.engine import follow
 from mesosweep.rehearsal.faults import CallFault, FaultScript
@@ -34,7 +34,7 @@ def test_nothing_is_lost_or_paid_twice(
 
 
 def test_a_second_job_is_noticed(cloud_kill: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "SETTLE_S", 0.0)
+    monkeypatch.setattr(claiming, "SETTLE_S", 0.0)
     lost = CallFault("CreateHyperparameterTuningJob", lost_reply=True, call=1)
     script = FaultScript(calls=(lost,), late_listing_s=1_000.0)
 

@@ -69,7 +69,6 @@ def test_a_winner_is_named_by_its_stage_and_a_trial_by_its_place() -> None:
         ("stage9", "stage 9 has no winner"),
         ("stage1/77", "No checkpoint 'stage1/77'"),
         ("gone.zip", "no such checkpoint"),
-        ("gs://bucket/best_model.zip", "in a bucket"),
         (".", "holds no checkpoint"),
     ],
 )
@@ -104,6 +103,62 @@ def test_the_test_block_is_what_the_winner_was_verified_on(mesosweep: Mesosweep)
 
 
 @pytest.mark.usefixtures("swept")
+@pytest.mark.parametrize(
+    ("block", "used", "named"),
+    [("select", 10, "stage2"), ("panel", 4, "stage2"), ("test", 4, "stage2/1")],
+)
+def test_a_block_is_all_that_the_sweep_used_and_no_more(
+    mesosweep: Mesosweep, block: str, used: int, named: str
+) -> None:
+    whole = mesosweep("evaluate", named, "--block", block)
+    more = mesosweep("evaluate", named, "--block", block, "--episodes", str(used + 1))
+
+    assert f"{used} episodes of its sweep's {block}, seeds " in whole.out
+    assert more.code == 2
+    assert f"--episodes {used + 1}: its sweep's {block} has {used} episodes." in more.error
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_block_of_another_stage_is_as_long_as_the_sweep_made_it_there(
+    mesosweep: Mesosweep,
+) -> None:
+    said = mesosweep("evaluate", "stage3", "--stage", "1", "--block", "panel")
+
+    assert "4 episodes of its sweep's panel" in said.out
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_checkpoint_taken_out_of_its_sweep_knows_what_its_trial_was_judged_on(
+    mesosweep: Mesosweep, here: Path
+) -> None:
+    other = next(n for n in ("0", "1") if n != winner(1))
+    shutil.copytree(ROOT / "stage1" / other, "copied")
+
+    panel = mesosweep("evaluate", "copied", "--block", "panel")
+    test = mesosweep("evaluate", "copied", "--block", "test")
+
+    assert "4 episodes of its sweep's panel" in panel.out
+    assert test.code == 2
+    assert "how many episodes its sweep used on stage 1 is not known here" in test.error
+
+
+def test_seeds_are_chosen_or_the_sweeps_own_never_both(mesosweep: Mesosweep) -> None:
+    said = mesosweep("evaluate", "stage1", "--block", "panel", "--seed", "3")
+
+    assert said.code == 2
+    assert "--seed 3: the episodes of --block panel have seeds of their own" in said.error
+
+
+@pytest.mark.usefixtures("swept")
+def test_one_episode_has_no_interval(mesosweep: Mesosweep) -> None:
+    said = mesosweep("evaluate", "stage1", "--episodes", "1")
+
+    assert said.code == 0, said.err
+    assert "1 fresh episode, seed 0; one tells no interval" in said.out
+    assert "±" not in said.out.partition("what it is")[2]
+
+
+@pytest.mark.usefixtures("swept")
 def test_an_earlier_skill_is_judged_on_its_own_stage(mesosweep: Mesosweep) -> None:
     told = json.loads(mesosweep("evaluate", "stage3", "--stage", "1", "--json").out)
 
@@ -127,11 +182,31 @@ def test_a_species_that_cannot_be_seen_is_told_how_to_be(mesosweep: Mesosweep) -
     assert "draws no pictures" in said.error
 
 
+@pytest.mark.usefixtures("swept")
+@pytest.mark.parametrize("words", [("--size", "64x48"), ("--camera", "side"), ("--fine",)])
+def test_a_species_that_draws_itself_takes_no_wishes(
+    mesosweep: Mesosweep, words: tuple[str, ...]
+) -> None:
+    said = mesosweep("render", "stage3", *words)
+
+    assert said.code == 2
+    assert f"{' '.join(words)}: species 'counting' draws its own pictures" in said.error
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (("--out", "walk.avi"), "'.avi' is no format"),
+        (("--out", "walk"), "--out walk: names no format"),
         (("--size", "big"), "is not WIDTHxHEIGHT"),
+        (("--size", "0x480"), "is not WIDTHxHEIGHT"),
+        (("--size", "640x-480"), "is not WIDTHxHEIGHT"),
+        (("--size", "100000x480"), "at most 4096 pixels a side"),
+        (("--size", "641x480"), "the sides of a video are even numbers"),
+        (("--frames", "8"), "--frames 8: changes nothing in a video (.mp4)"),
+        (("--out", "a.gif", "--every", "0.1"), "--every 0.1: changes nothing in an animation"),
+        (("--out", "a.gif", "--columns", "2"), "--columns 2: changes nothing in an animation"),
+        (("--out", "a.png", "--fps", "25"), "--fps 25: changes nothing in a strip"),
     ],
 )
 def test_what_cannot_be_drawn_is_said_before_anything_is_played(

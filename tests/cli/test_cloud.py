@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +20,7 @@ pytest.importorskip("google.cloud.aiplatform_v1")
 pytest.importorskip("google.cloud.storage")
 
 from mesosweep.cli.app import run
+from mesosweep.cli.checks import Check
 from mesosweep.cli.cloud_checks import Asked, cloud_checks
 from mesosweep.cli.faults import guarded
 from mesosweep.cli.rehearsing import Rehearsal
@@ -28,6 +31,7 @@ from mesosweep.rehearsal.runs import Pace
 from mesosweep.rehearsal.serving import LocalJobs
 from mesosweep.rehearsal.storage import LocalStorage
 from mesosweep.rehearsal.storage_faults import StorageScript
+from mesosweep.rehearsal.undocumented import BELIEVED, Undocumented
 from mesosweep.settings.flags import Flags
 from mesosweep.testing.command import Mesosweep, Said
 
@@ -55,7 +59,7 @@ class Runner(ProcessRunner):
 class Cloud:
     """A cloud in threads of this process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, undocumented: Undocumented = BELIEVED) -> None:
         self.storage = LocalStorage(folder / "buckets")
         self.storage.start()
         self.storage.make_bucket("a-bucket")
@@ -66,7 +70,13 @@ class Cloud:
                 "STORAGE_EMULATOR_HOST": self.storage.address,
             },
         )
-        self.jobs = LocalJobs(self.runner, pace=Pace(), project="my-project")
+        self.jobs = LocalJobs(
+            self.runner,
+            pace=Pace(),
+            project="my-project",
+            undocumented=undocumented,
+            rest_port=0,
+        )
 
     @property
     def sweep(self) -> Path:
@@ -85,11 +95,15 @@ class Cloud:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def cloud(
+    tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Cloud]:
+    """Open a cloud; a test may say by a parameter what it does where no page says so."""
     (tmp_path / "cloud" / "buckets").mkdir(parents=True)
-    opened = Cloud(tmp_path / "cloud")
+    opened = Cloud(tmp_path / "cloud", getattr(request, "param", BELIEVED))
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", opened.storage.address)
     monkeypatch.setenv("MESOSWEEP_VERTEX_ENDPOINT", opened.jobs.endpoint)
+    monkeypatch.setenv("MESOSWEEP_QUOTA_ENDPOINT", str(opened.jobs.rest_endpoint))
     yield opened
     opened.close()
 
@@ -158,7 +172,7 @@ def test_launch_submits_and_returns_and_is_followed_up(quick: Mesosweep, cloud: 
     assert "launch" in sent.out
     assert "--wait" in sent.out
     assert name in running.out
-    assert "0 of 1 stages finished" in shown.out
+    assert "0 of 1 stage" in shown.out
     assert followed.code == 0, followed.err
     assert "winner is trial" in followed.err
     assert len(cloud.ledger()) == 1
@@ -199,6 +213,47 @@ def test_a_second_signal_cancels_the_job_and_waits_until_it_has_ended(
     assert "was cancelled and has ended" in said.err
     (entry,) = cloud.ledger()
     assert entry["is_over"]
+
+
+@pytest.mark.parametrize("cloud", [replace(BELIEVED, cancelling_s=3.0)], indirect=True)
+def test_a_third_signal_waits_for_no_end_and_the_jobs_fate_is_told_all_the_same(
+    quick: Mesosweep, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesosweep.cli.cloud.CloudSite.is_told_again", lambda self: True)
+    calls = cloud.jobs.faults.calls
+    words = ("launch", *COUNTING, *CLOUD, "--trials", "2", "--wait")
+    slow = (*words, "--override", "count.seconds=4")
+    first = _once((cloud.sweep / "stage1/1/progress.jsonl").exists, _interrupt)
+    third = _once(lambda: calls["CancelHyperparameterTuningJob"] > 0, _interrupt)
+
+    left = quick(*slow)
+    first.join()
+    third.join()
+    again = quick(*slow)
+
+    (name,) = {entry["job"] for entry in cloud.ledger() if entry["attempt"] == 0}
+    assert left.code == 130
+    assert f"Nobody waited for the end of {name}" in left.err
+    assert f"mesosweep rehearse jobs cancel {name}" in left.err
+    assert again.code == 0, again.err
+    assert "is still being cancelled" in again.err
+    assert [entry["is_over"] for entry in cloud.ledger()] == [True, True]
+
+
+@pytest.mark.parametrize("cloud", [replace(BELIEVED, cancelling_s=60.0)], indirect=True)
+def test_who_will_not_wait_for_a_cancelled_job_is_told_that_nobody_did(
+    quick: Mesosweep, cloud: Cloud
+) -> None:
+    slow = ("--override", "count.seconds=60")
+    name = quick("launch", *COUNTING, *CLOUD, "--trials", "2", *slow).out.splitlines()[0]
+    calls = cloud.jobs.faults.calls
+    when = _once(lambda: calls["CancelHyperparameterTuningJob"] > 0, _interrupt)
+
+    said = quick("jobs", "cancel", name)
+    when.join()
+
+    assert said.code == 130
+    assert f"Nobody waited for the end of {name}" in said.err
 
 
 def test_a_cancelled_jobs_finished_trials_count_and_the_rest_is_asked_for(
@@ -262,6 +317,11 @@ def test_a_paid_run_that_nobody_agrees_to_is_refused_not_hung(
 
 
 BAD: Mapping[str, tuple[tuple[str, ...], int, str]] = {
+    "plaintext to another machine": (
+        ("--api-endpoint", "http://10.0.0.1:80"),
+        2,
+        "--api-endpoint http://10.0.0.1:80: plaintext is for a server of this machine only",
+    ),
     "a bucket that is not there": (("--bucket", "no-such-bucket"), 4, "there is no such bucket"),
     "another project": (("--project", "other-project"), 4, "Permission"),
     "an accelerator that the machine cannot take": (
@@ -301,11 +361,129 @@ def test_no_quota_is_tried_four_times_and_then_said_with_what_to_do(
     assert said.code == 4
     assert "tried 4 times" in said.error
     assert "custom_model_training_cpus" in said.error
+    assert "whether the job was created" not in said.err
     assert "Run the same command again" in said.err
     assert cloud.jobs.faults.calls["CreateHyperparameterTuningJob"] == 4
 
     cloud.breaks()
     assert quick("launch", *COUNTING, *CLOUD, "--trials", "2", "--wait").code == 0
+
+
+def test_a_quota_of_nothing_is_told_by_doctor_and_by_the_submission_and_nothing_is_lost(
+    quick: Mesosweep, cloud: Cloud
+) -> None:
+    launch = ("launch", *COUNTING, *CLOUD, "--wait")
+    assert quick(*launch, "--trials", "1").code == 0
+    state = cloud.sweep / "_sweep_state_stage1.json"
+    before = json.loads(state.read_text())
+    cloud.breaks(meters={"custom_model_training_cpus": 0})
+
+    (check,) = (c for c in checks_of(cloud, parallel=2) if c.name == "quota")
+    sent = quick(*launch, "--trials", "3")
+
+    assert check.mark == "✗"
+    assert check.found == (
+        "custom_model_training_cpus in us-central1: 0 granted; 2 trials at a time need 16"
+    )
+    assert sent.code == 4
+    assert "custom_model_training_cpus" in sent.error
+    after = json.loads(state.read_text())
+    assert after["stages"][0]["trials"] == before["stages"][0]["trials"]
+    assert after["fingerprint"] == before["fingerprint"]
+
+    cloud.breaks()
+    assert quick(*launch, "--trials", "3").code == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "told", "marks"),
+    [
+        ({}, ["custom_model_training_cpus in us-central1: unlimited"], "✓"),
+        (
+            {"meters": {"custom_model_training_cpus": 40}},
+            ["custom_model_training_cpus in us-central1: 40 granted; 5 trials at a time need 40"],
+            "✓",
+        ),
+        (
+            {"meters": {"custom_model_training_cpus": 20}},
+            ["20 granted; 5 trials at a time need 40"],
+            "!",
+        ),
+        ({"meters": {"custom_model_training_cpus": 7}}, ["7 granted"], "✗"),
+    ],
+)
+def test_doctor_compares_the_quota_with_what_trials_need(
+    cloud: Cloud, how: dict[str, Any], told: list[str], marks: str
+) -> None:
+    cloud.breaks(**how)
+
+    found = [check for check in checks_of(cloud) if check.name == "quota"]
+
+    assert [check.mark for check in found] == list(marks)
+    for check, words in zip(found, told, strict=True):
+        assert words in check.found
+
+
+def test_each_kind_of_machine_has_a_quota_of_its_own(cloud: Cloud) -> None:
+    cloud.breaks(meters={"custom_model_training_preemptible_nvidia_l4_gpus": 1})
+
+    cpus, gpus = (
+        check
+        for check in checks_of(
+            cloud, machine_type="g2-standard-8", accelerator_type="L4", spot=True
+        )
+        if check.name == "quota"
+    )
+
+    assert cpus.found.startswith("custom_model_training_preemptible_g2_cpus in us-central1")
+    assert "nvidia_l4_gpus in us-central1: 1 granted; 5 trials at a time need 5" in gpus.found
+    assert (gpus.mark, (gpus.fix or "").splitlines()[-1]) == ("!", "Or: --parallel 1")
+
+
+@pytest.mark.parametrize(
+    ("fault", "why", "fix"),
+    [
+        (
+            CallFault(
+                "GetConsumerQuotaMetric",
+                "PERMISSION_DENIED",
+                call=1,
+                message="Service Usage API has not been used in project 1 before or it is disabled.",
+            ),
+            "the Service Usage API is disabled in the project",
+            "gcloud services enable serviceusage.googleapis.com --project=my-project",
+        ),
+        (
+            CallFault("GetConsumerQuotaMetric", "PERMISSION_DENIED", call=1, message="Denied."),
+            "Denied.",
+            "roles/servicemanagement.quotaViewer",
+        ),
+        (CallFault("GetConsumerQuotaMetric", "NOT_FOUND", call=1), "no such meter", "quotas"),
+        (CallFault("GetConsumerQuotaMetric", "UNAVAILABLE", call=1), "injected", "quotas"),
+    ],
+)
+def test_a_quota_that_cannot_be_looked_up_is_a_warning_that_says_what_to_do(
+    cloud: Cloud, fault: CallFault, why: str, fix: str
+) -> None:
+    cloud.breaks(fault)
+
+    (check,) = (check for check in checks_of(cloud) if check.name == "quota")
+
+    assert check.mark == "!"
+    assert "5 trials at a time need 40 of custom_model_training_cpus; not looked up" in check.found
+    assert why in check.found
+    assert fix in (check.fix or "")
+
+
+def test_a_quota_that_nobody_answers_for_is_a_warning(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESOSWEEP_QUOTA_ENDPOINT", "http://127.0.0.1:1")
+
+    (check,) = (check for check in checks_of(cloud) if check.name == "quota")
+
+    assert check.mark == "!"
+    assert "http://127.0.0.1:1 did not answer" in check.found
 
 
 def test_an_image_without_our_program_costs_three_trials_and_those_begun_beside_them(
@@ -351,10 +529,54 @@ def test_a_bucket_that_went_away_is_told_from_the_copy_here(
     cloud.storage.play(StorageScript(unreachable=True))
 
     said = quick("status", "gs://a-bucket/sweeps")
+    told = quick("status", "gs://a-bucket/sweeps", "--json")
 
-    assert said.code == 0
-    assert "This is the copy in" in said.err
+    assert said.code == told.code == 5
+    assert "Cloud Storage did not answer" in said.error
+    assert "What is shown is the copy in" in said.error
+    assert "A COPY, as this machine saw it last, on 20" in said.out
     assert "verified (95 %)" in said.out
+    assert json.loads(told.out)["copy_of"] == "gs://a-bucket/sweeps"
+
+
+def test_a_bucket_that_went_away_and_left_no_copy_is_one_line(
+    quick: Mesosweep, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mesosweep.stores.gcs_client as gcs_client
+
+    monkeypatch.setattr(gcs_client, "PAUSES_S", ())
+    cloud.storage.play(StorageScript(unreachable=True))
+
+    said = quick("status", "gs://a-bucket/sweeps")
+
+    assert (said.code, said.out) == (5, "")
+    assert "Cloud Storage did not answer" in said.error
+
+
+def test_the_copy_of_a_sweep_says_where_it_stands_now(quick: Mesosweep, cloud: Cloud) -> None:
+    slow = ("--override", "count.seconds=60")
+    quick("launch", *COUNTING, *CLOUD, "--trials", "1", *slow)
+    state = json.loads(
+        Path("sweeps/counting/count/sweep_state_counting_count_stage1.json").read_text()
+    )
+
+    here = quick("status", ".", "--stage", "1")
+
+    assert state["stages"][0]["status"] == "running"
+    assert "mesosweep status gs://a-bucket/sweeps/counting/count" in here.out
+
+
+def test_a_log_of_a_running_trial_is_read_from_the_bucket(quick: Mesosweep, cloud: Cloud) -> None:
+    slow = ("--override", "count.seconds=60")
+    quick("launch", *COUNTING, *CLOUD, "--trials", "1", *slow)
+    _when((cloud.sweep / "stage1/1/worker.log").exists)
+
+    said = quick("logs", "stage1/1")
+
+    assert said.code == 0, said.err
+    assert said.out
+    assert "gs://a-bucket/sweeps/counting/count/stage1/1/worker.log" in said.err
+    assert "All that processes of trials said: " in said.err
 
 
 def test_a_sweep_of_this_machine_is_not_mistaken_for_one_in_the_cloud(
@@ -386,6 +608,14 @@ def test_files_of_this_machine_are_carried_to_where_trials_find_them(
     assert len(list(cloud.sweep.glob("_stages/*/*.toml"))) == 3
 
 
+def checks_of(cloud: Cloud, *, parallel: int = 5, **told: Any) -> list[Check]:
+    """Return what `doctor` finds of a cloud that has everything."""
+    usual = {"project": "my-project", "bucket": "a-bucket", "image": "host/x:1"}
+    asked = Asked.of(Flags(parallel=parallel, **{**usual, **told}), os.environ)
+    assert asked is not None
+    return list(cloud_checks(asked))
+
+
 def test_doctor_looks_at_the_cloud(cloud: Cloud) -> None:
     asked = Asked.of(
         Flags(project="my-project", bucket="a-bucket", image="host/x:1", parallel=5), os.environ
@@ -400,6 +630,45 @@ def test_doctor_looks_at_the_cloud(cloud: Cloud) -> None:
     )
     assert "there is no such bucket" in amiss["bucket"]
     assert Asked.of(Flags(), {}) is None
+
+
+def test_a_job_sent_by_hand_needs_the_document_that_the_plan_prints(
+    quick: Mesosweep, cloud: Cloud
+) -> None:
+    from mesosweep.backends.vertex.client import GoogleJobs
+    from mesosweep.backends.vertex.settings import Service
+
+    plan = ("plan", *COUNTING, *CLOUD, "--stage", "1", "--trials", "1")
+    yaml = quick(*plan, "--request").out
+    command = next(line for line in yaml.splitlines() if "gcloud storage cp" in line)
+    printed, put = command.removeprefix("# mesosweep ").split(" | ")
+    document = quick(*shlex.split(printed)[1:])
+    jobs = GoogleJobs(Service("my-project", endpoint=cloud.jobs.endpoint))
+
+    refused = _settled(jobs, jobs.create(_request(yaml))["name"])
+    (cloud.sweep / "stage1/study.json").write_text(document.out)
+    shutil.rmtree(cloud.sweep / "stage1/1")  # what is on record there counts as done
+    done = _settled(jobs, jobs.create(_request(yaml))["name"])
+
+    study = "gs://a-bucket/sweeps/counting/count/stage1/study.json"
+    assert put == f"gcloud storage cp - {study}"
+    assert json.loads(document.out)["stage"] == 1
+    assert refused["state"] == "JOB_STATE_FAILED"
+    told = refused["trials"][0]["infeasibleReason"]
+    assert f"mesosweep plan … --study 1 | gcloud storage cp - {study}" in told
+    assert done["state"] == "JOB_STATE_SUCCEEDED", done["trials"]
+
+
+def _request(yaml: str) -> dict[str, Any]:
+    """Return the job of a YAML document, as gcloud would send it."""
+    loaded: dict[str, Any] = pytest.importorskip("yaml").safe_load(yaml)
+    return loaded
+
+
+def _settled(jobs: Any, name: str) -> dict[str, Any]:
+    _when(lambda: "endTime" in jobs.get(name))
+    job: dict[str, Any] = jobs.get(name)
+    return job
 
 
 def test_jobs_that_no_ledger_knows_are_reaped(quick: Mesosweep, cloud: Cloud) -> None:

@@ -41,6 +41,29 @@ def test_several_stages_are_named_after_one_option(mesosweep: Mesosweep, here: P
     assert {row["stage"] for row in table(here / "out" / "two.csv")} == {"1", "2"}
 
 
+def test_stages_that_are_not_there_are_named(mesosweep: Mesosweep, here: Path) -> None:
+    root = make_up_sweep(here, MadeUp(trials=1))
+
+    said = mesosweep("collect-results", str(root), "--stages", "2", "5", "6")
+
+    assert said.code == 0
+    assert "there is no trial of stages 5, 6. Collected: stage 2." in said.err
+    assert {row["stage"] for row in table(root / "collected_results.csv")} == {"2"}
+
+
+def test_seeds_of_a_production_run_are_told_by_their_seed(mesosweep: Mesosweep, here: Path) -> None:
+    for seed in (1, 2):
+        folder = here / f"train/moa/ppo/seed{seed}/stage1/1"
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text('{"best_mean_reward": 5.0}')
+
+    said = mesosweep("collect-results", "train/moa/ppo")
+
+    assert said.code == 0
+    rows = table(here / "train/moa/ppo/collected_results.csv")
+    assert [(row["run_seed"], row["trial_id"]) for row in rows] == [("1", "1"), ("2", "1")]
+
+
 def test_plots_lie_beside_the_table(mesosweep: Mesosweep, here: Path) -> None:
     pytest.importorskip("matplotlib")
     root = make_up_sweep(here, MadeUp(trials=2))

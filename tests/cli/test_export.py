@@ -74,9 +74,16 @@ def test_the_zoo_knows_only_its_own_algorithms(mesosweep: Mesosweep) -> None:
     assert "none that rl-baselines3-zoo knows" in said.error
 
 
+def test_a_checkpoint_is_of_no_launch(mesosweep: Mesosweep) -> None:
+    said = mesosweep("export", "zoo", "logs", "stage1", "--stage", "1")
+
+    assert said.code == 2
+    assert "--stage 1: names a sweep, and stage1 is one checkpoint already" in said.error
+
+
 @pytest.mark.parametrize("what", ["stages", "zoo"])
 def test_without_a_sweep_it_says_where_it_looked(mesosweep: Mesosweep, what: str) -> None:
     said = mesosweep("export", what, "there")
 
     assert said.code == 2
-    assert "No sweep in sweeps" in said.error
+    assert "No sweep in this folder" in said.error

@@ -54,7 +54,7 @@ def test_a_killed_supervisor_finds_its_job_again_and_no_trial_is_trained_twice(
 
     first.send_signal(signal.SIGKILL)
     told, _ = first.communicate()
-    again = rehearse(*COUNTING)
+    again = rehearse(*faults, *COUNTING)
     went_on, _ = again.communicate(timeout=300)
 
     assert "nothing is billed" in told
@@ -88,15 +88,59 @@ def test_a_rehearsed_cloud_is_ended_by_its_word(
     cloud = rehearsing.found(here / "rehearsal")
     assert cloud is not None
 
-    other = mesosweep("rehearse", "--preempt", "1", "jobs", "list")
     stopped = mesosweep("rehearse", "stop")
 
-    assert other.code == 2
-    assert "served already" in other.error
     assert f"pid {cloud.pid}" in stopped.err
     with pytest.raises(ProcessLookupError):
         os.kill(cloud.pid, 0)
     assert "No rehearsed cloud" in mesosweep("rehearse", "stop").err
+
+
+BEGUN = ("--preempt", "2", "--lose-reply", "CreateHyperparameterTuningJob", "--seed", "7")
+
+
+@pytest.mark.slow
+def test_a_rehearsal_goes_on_with_the_flags_it_was_begun_with_and_no_others(
+    mesosweep: Mesosweep, here: Path, rehearse: Callable[..., subprocess.Popen[str]]
+) -> None:
+    (here / "faults.json").write_text('{"service": {"late_listing_s": 1}}')
+    begun = (*BEGUN, "--faults", "faults.json")
+    rehearse(*begun, "jobs", "list").communicate(timeout=120)
+    cloud = rehearsing.found(here / "rehearsal")
+    assert cloud is not None
+
+    for agreed in (begun, BEGUN, ("--seed", "7"), ()):
+        assert mesosweep("rehearse", *agreed, "jobs", "list").code == 0
+    (here / "faults.json").write_text("{}")
+    for other, told in (
+        (("--preempt", "1"), "begun with --preempt 2, not with --preempt 1"),
+        (("--seed", "8"), "begun with --seed 7, not with --seed 8"),
+        (("--lose-reply", "CancelHyperparameterTuningJob"), "not with --lose-reply Cancel"),
+        (("--faults", "faults.json"), "what --faults holds is not what it was begun with"),
+    ):
+        said = mesosweep("rehearse", *other, "jobs", "list")
+        assert said.code == 2
+        assert f"A rehearsed cloud is served already (pid {cloud.pid})" in said.error
+        assert told in said.error
+        assert "end it first: mesosweep rehearse stop" in said.err
+
+
+def test_what_a_rehearsal_was_begun_without_is_said_so() -> None:
+    begun = rehearsing.Begun()
+
+    assert rehearsing.Begun(seed=0).differences(begun) == []
+    assert rehearsing.Begun(preempt=["1", "2"]).differences(begun) == [
+        "it was begun without --preempt, not with --preempt 1 --preempt 2"
+    ]
+    assert rehearsing.Begun(seed=3).differences(begun) == [
+        "it was begun with --seed 0, not with --seed 3"
+    ]
+
+
+def test_the_same_command_is_the_one_with_its_faults() -> None:
+    rehearsal = rehearsing.Rehearsal(Path("x"), 1.0, ("rehearse", "--folder", "x"), BEGUN)
+
+    assert rehearsal.again == ("rehearse", "--folder", "x", *BEGUN)
 
 
 @pytest.mark.parametrize(

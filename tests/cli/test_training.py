@@ -79,7 +79,7 @@ def test_a_gate_that_was_not_passed_often_enough_stops_the_seed(
     forced = mesosweep(*WORDS, *slow, "--on-gate-fail", "best")
 
     assert stopped.code == 3
-    assert "evaluations in a row, not 6" in stopped.out
+    assert "not 6" in stopped.out
     assert "--on-gate-fail best" in stopped.out
     assert not (HOME / "seed42/stage3").exists() or forced.code == 3
     assert forced.code == 3
@@ -144,7 +144,6 @@ def test_a_trial_that_fails_breaks_its_seed_off_and_no_other(
     [
         (("--passes", "9"), "give 6 evaluations; --passes 9 in a row cannot be reached"),
         (("--from", "nowhere"), "No sweep in"),
-        (("--from", "gs://bucket/sweeps"), "a sweep in a bucket"),
         (("--from", "nowhere", "--stage-dir", "there"), "--from contradicts --stage-dir"),
         (("--on-gate-fail", "cry"), "unknown value 'cry'"),
         (("--override", "count.gian=1"), "unknown key"),

@@ -69,6 +69,11 @@ def test_each_configuration_is_trained_from_fresh_seeds_and_scored_on_the_same_e
     assert "not distinguishable" in said.out
     assert "--seeds 4" in said.out
     assert "Choice: trial" in said.out
+    (kept,) = ROOT.glob("verify/stage1-40/verification.json")
+    assert len(json.loads(kept.read_text())["configurations"]) == 2
+    told_page = mesosweep("report", str(ROOT))
+    assert told_page.code == 0, told_page.err
+    assert "not distinguishable" in (ROOT / "report.html").read_text()
     before = records()
     seeds = {json.loads(text)["seed"] for text in (*before.values(), *searched.values())}
     assert len(before) == 4
@@ -123,6 +128,39 @@ def test_the_choice_is_promoted_and_later_stages_are_searched_again(
     assert [stage["stale"] for stage in stages] == [False, False, False]
     assert [stage["attempt"] for stage in stages][1:] == [1, 1]
     assert all(path.is_file() for path in old)
+
+
+@pytest.mark.parametrize("what", ["species_code", "horizon"])
+def test_an_animal_that_has_changed_since_is_not_compared_with_what_it_was(
+    mesosweep: Mesosweep, sweep: list[str], what: str
+) -> None:
+    path = ROOT / f"{KEY}.json"
+    state = json.loads(path.read_text())
+    then = state["comparables"]
+    if what == "species_code":
+        then["species_code"] = "0123456789ab"
+    else:
+        then["stages"]["1"]["env"]["horizon"] = 7
+    path.write_text(json.dumps(state))
+
+    said = mesosweep(*VERIFY)
+
+    assert said.code == 2
+    assert "counting has changed since the sweep (then → now): " in said.error
+    assert f"{what}: " in said.error
+    assert not (ROOT / "verify").exists()
+
+
+@pytest.mark.parametrize(
+    "where", ["runs/sweeps", "runs/sweeps/counting", "runs/sweeps/counting/count"]
+)
+def test_a_sweep_is_found_from_every_folder_above_it(
+    mesosweep: Mesosweep, sweep: list[str], where: str
+) -> None:
+    said = mesosweep("status", where)
+
+    assert said.code == 0, said.error
+    assert "counting · count" in said.out
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from mesosweep.settings.sweepfile import parse_sweep
 PAGE = (Path(__file__).parents[2] / "docs" / "vertex.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 COMMANDS = [
-    line
+    line.partition(" > ")[0]
     for block in BLOCKS
     for line in block.replace("\\\n", " ").splitlines()
     if line.startswith("mesosweep ")

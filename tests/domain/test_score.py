@@ -65,6 +65,13 @@ class TestScore:
         assert a_score(0.30, std=1.0, episodes=100).exceeds(low)
         assert not a_score(0.25, std=1.0, episodes=100).exceeds(low)
 
+    def test_a_single_episode_has_no_interval_and_exceeds_nothing(self) -> None:
+        single = Score.of([an_episode(1e6)])
+
+        assert single.half_width is None
+        assert not single.exceeds(a_score(0.0))
+        assert not a_score(1e9).exceeds(single)
+
     def test_what_is_not_finite_exceeds_nothing(self) -> None:
         assert not a_score(math.nan).exceeds(a_score(0.0))
         assert not a_score(math.inf).exceeds(a_score(0.0))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,7 @@ from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.score import Gate
 from mesosweep.domain.space import Assignment
 from mesosweep.domain.state import StageState, SweepState
-from mesosweep.domain.study import Study, StudySnapshot
+from mesosweep.domain.study import JobRef, Study, StudySnapshot
 from mesosweep.domain.trial import Trial
 from mesosweep.engine import run
 from mesosweep.engine.follow import news
@@ -273,3 +274,42 @@ def _check(world: World, *, stage: int, wanted: int) -> None:
     winner = known.winner
     assert winner is not None
     assert winner.objective == max(trial.best_mean_reward or 0.0 for trial in finished.values())
+
+
+def test_trials_that_are_wanted_while_a_job_runs_are_asked_for_when_it_has_ended() -> None:
+    world = World()
+    world.walk(one_stage(2), events=4)
+
+    assert world.walk(one_stage(5))
+
+    (jobs,) = world.service.jobs.values()
+    assert [job.wanted for job in jobs] == [2, 3]
+    kinds = [type(event) for event in world.told]
+    assert kinds.count(e.StudyReattached) == 1
+    assert kinds.count(e.StudySubmitted) == 2
+    assert kinds[-1] is e.SweepFinished
+    assert len(world.stage().ended) == 5
+    assert world.stage().trials_wanted == 5
+
+
+def test_a_backend_that_has_nothing_new_to_offer_is_not_asked_for_ever() -> None:
+    class Stuck(JobsBackend):
+        def find(self, study: Study) -> JobRef | None:
+            return JobRef("jobs", study.key) if study.key in self.service.jobs else None
+
+        def poll(self, job: JobRef) -> StudySnapshot:
+            return StudySnapshot("incomplete", (), "3 more are wanted")
+
+    world = World()
+    world.backend = Stuck(world.service)
+
+    with pytest.raises(BackendError, match=r"3 more are wanted, but only .* was found"):
+        list(
+            run(
+                one_stage(),
+                backend=world.backend,
+                store=world.store,
+                judge=world.judge,
+                clock=world.clock,
+            )
+        )

@@ -12,6 +12,7 @@ from google.api_core import exceptions
 from google.cloud import aiplatform_v1 as v1
 
 from mesosweep.domain.errors import SettingsError
+from mesosweep.rehearsal.asking import Asking
 from mesosweep.rehearsal.clients import grpc_client, rest_client
 from mesosweep.rehearsal.faults import CallFault, FaultScript
 from mesosweep.rehearsal.program import course_of
@@ -20,7 +21,6 @@ from mesosweep.rehearsal.rest_server import HTTP_STATUS
 from mesosweep.rehearsal.scripted import ScriptedRunner
 from mesosweep.rehearsal.service import METHODS
 from mesosweep.rehearsal.serving import LocalJobs
-from mesosweep.rehearsal.suite import JobServiceSuite
 from mesosweep.testing.clock import FakeClock
 
 PARENT = "projects/rehearsal/locations/us-central1"
@@ -45,7 +45,7 @@ def found(client: v1.JobServiceClient) -> list[v1.HyperparameterTuningJob]:
 
 
 def create(client: v1.JobServiceClient) -> v1.HyperparameterTuningJob:
-    job = JobServiceSuite().tuning()
+    job = Asking().tuning()
     return client.create_hyperparameter_tuning_job(
         parent=PARENT, hyperparameter_tuning_job=job, timeout=60
     )
@@ -116,7 +116,7 @@ def test_a_used_up_quota_says_which(client: v1.JobServiceClient, jobs: LocalJobs
 
 
 def test_a_bad_request_says_which_field(client: v1.JobServiceClient) -> None:
-    job = JobServiceSuite().tuning()
+    job = Asking().tuning()
     job.parallel_trial_count = 0
 
     with pytest.raises(exceptions.BadRequest) as met:

@@ -18,8 +18,8 @@ pytest.importorskip("google.cloud.aiplatform_v1")
 from google.api_core import exceptions
 from google.cloud import aiplatform_v1 as v1
 
+from mesosweep.rehearsal.asking import Asking
 from mesosweep.rehearsal.clients import grpc_client
-from mesosweep.rehearsal.suite import JobServiceSuite
 
 pytestmark = pytest.mark.slow
 PARENT = "projects/rehearsal/locations/us-central1"
@@ -41,7 +41,7 @@ class Server:
         self.client = grpc_client(self.where["endpoint"])
 
     def create(self, mode: str = "plain", **how: int) -> v1.HyperparameterTuningJob:
-        suite = JobServiceSuite()
+        suite = Asking()
         suite.python = (sys.executable, "-I", "-S")
         return self.client.create_hyperparameter_tuning_job(
             parent=PARENT, hyperparameter_tuning_job=suite.tuning(mode, **how), timeout=60
@@ -166,7 +166,7 @@ def test_the_unmodified_sdk_lists_and_gets_our_jobs(serve: Callable[..., Server]
 def test_gcloud_lists_and_describes_our_jobs(serve: Callable[..., Server], tmp_path: Path) -> None:
     gcloud = shutil.which("gcloud")
     if gcloud is None:
-        pytest.skip("gcloud is not installed")
+        pytest.skip("the Google Cloud SDK is not installed")
     server = serve()
     made = server.settle(server.create(trials=2).name)
 

@@ -73,10 +73,24 @@ def test_a_person_sees_why_episodes_ended_the_gate_and_what_is_next() -> None:
     assert text.rstrip().endswith("mesosweep render it")
 
 
+def test_one_episode_is_told_without_an_interval_or_a_spread() -> None:
+    found = replace(FOUND, episodes=EPISODES[:1])
+
+    text = printed(found)
+    assert "1 fresh episode, seed 7; one tells no interval" in text
+    assert "± 0" not in text
+    measured = evaluation_document(found)["measures"]["reward"]
+    assert (measured["mean"], measured["half_width_95"], measured["std"]) == (10.0, None, None)
+
+
+def test_it_says_of_which_block_its_episodes_are() -> None:
+    assert "2 episodes of its sweep's panel, seeds 7 to 8" in printed(replace(FOUND, block="panel"))
+
+
 def test_what_doing_nothing_scores_stands_beside_it() -> None:
     text = printed(replace(FOUND, against={"zero": Score(2, 2.0, 0.0, 500.0, 1.0)}))
 
-    assert "Over doing nothing: +10.0 ± 3.92 reward" in text
+    assert "Over doing nothing: +10.0 ± 25.4 reward" in text
 
 
 def test_a_stage_without_a_task_has_no_success_and_no_gate_is_no_passed_gate() -> None:

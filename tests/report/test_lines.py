@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mesosweep.domain import events as e
+from mesosweep.domain.study import JobRef
 from mesosweep.report.lines import Lines, one_line
 from mesosweep.report.picture import picture_of
 from mesosweep.testing.story import Story
@@ -20,7 +21,9 @@ def test_a_whole_stage_reads_as_a_story(story: Story) -> None:
     written = lines_of(story, story.started(), *story.whole_stage(1, 120.0))
 
     assert written[0].startswith("sweep of velociraptor with ppo starts")
-    assert written[1] == ("stage 1 balance: 4 trials, 2 at a time, 100000 steps each, from scratch")
+    assert written[1] == (
+        "stage 1 balance: 4 trials, 2 at a time, 100,000 steps each, from scratch"
+    )
     assert "stage 1: trial 0 finished: panel 117.0 ± 3.58" in written[3]
     assert written[-2] == "stage 1: winner is trial 3, panel 120.0 ± 3.58, gate passed"
     assert "+140.0 ± 2.77 over random action" in written[-1]
@@ -83,3 +86,14 @@ def test_trials_of_several_jobs_are_told_apart(story: Story) -> None:
     assert "trial 1 finished" in written[1]
     assert written[-2].startswith("stage 1: trial a1/1 runs (startup)")
     assert "trial a0/1 finished" in written[-1]
+
+
+def test_what_is_worth_saying_of_a_job_is_said_when_it_is_submitted_or_found(story: Story) -> None:
+    job = JobRef("vertex", "jobs/8", "https://watch/8", note="jobs/7 is passed over")
+
+    told = lines_of(story, story.submitting(), e.StudySubmitted(1, job), e.StudyReattached(1, job))
+
+    assert told[1:] == [
+        "stage 1: running https://watch/8; jobs/7 is passed over",
+        "stage 1: found again as https://watch/8; jobs/7 is passed over",
+    ]

@@ -156,18 +156,35 @@ def test_more_trials_are_asked_of_every_stage(story: Story) -> None:
     assert command == "mesosweep run-all --species velociraptor --seed 1 --trials 8"
 
 
-def test_tidying_up_looks_where_the_sweep_lies(story: Story) -> None:
+def test_a_finished_sweep_is_to_be_looked_at_and_used(story: Story) -> None:
+    picture = told(story, *(e for n in (1, 2, 3) for e in story.whole_stage(n, 160.0)))
+    last = picture.state.stage(3).winner
+    assert last is not None
+    policy = last.checkpoint.uri
+    root, _, _ = policy.rpartition("/stage3/")
+
+    following = what_next(picture.state, again=AGAIN)
+
+    lines = [shlex.split(line.partition("   #")[0]) for line in following.splitlines()]
+    assert lines == [
+        ["mesosweep", "report", root],
+        ["mesosweep", "render", policy],
+        ["mesosweep", "train", "--from", root, "--seeds", "3"],
+    ]
+    shown = printed(picture, next_command=following, width=200).splitlines()
+    assert [line for line in shown if line.startswith("  mesosweep ")] == [
+        f"  {line}" for line in following.splitlines()
+    ]
+
+
+def test_a_stale_stage_is_to_be_searched_again(story: Story) -> None:
     state = told(story, *(e for n in (1, 2, 3) for e in story.whole_stage(n, 160.0))).state
+    first, second, third = state.stages
+    stale = replace(second, parent="runs/sweeps/velociraptor/ppo/stage1/9/models/best_model.zip")
 
-    for words in (["--output-dir", "my runs"], ["--output-dir=my runs"]):
-        command, _, _ = what_next(state, again=[*AGAIN, *words]).partition("   #")
-        assert shlex.split(command)[-len(words) - 1 :] == [*words, "--dry-run"]
+    following = what_next(replace(state, stages=(first, stale, third)), again=AGAIN)
 
-
-def test_a_finished_sweep_may_be_tidied_up(story: Story) -> None:
-    stages = [event for n in (1, 2, 3) for event in story.whole_stage(n, 160.0)]
-
-    assert what_next(told(story, *stages).state, again=AGAIN).startswith("mesosweep gc ")
+    assert following.startswith("mesosweep run-all ")
 
 
 def test_a_winner_of_a_study_of_two_jobs_is_named_by_attempt(story: Story) -> None:

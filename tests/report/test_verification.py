@@ -11,14 +11,9 @@ from rich.console import Console
 
 from mesosweep.domain.trial import Trial, TrialStatus
 from mesosweep.report.summary import show
-from mesosweep.report.verification import (
-    Configuration,
-    Run,
-    Verification,
-    sentences,
-    verification_document,
-    verification_view,
-)
+from mesosweep.report.verification import Configuration, Run, Verification
+from mesosweep.report.verification_document import verification_document
+from mesosweep.report.verification_view import sentences, verification_view
 from mesosweep.testing.story import Story, a_score
 
 GOOD = (100.0, 101.0, 102.0, 103.0)
@@ -113,7 +108,7 @@ def test_a_run_that_diverged_counts_as_the_worst_and_one_that_broke_does_not_cou
     words = " ".join(sentences(a_verification(diverged, broken)))
     assert "trial 1: 1 of 2 runs diverged" in words
     assert (
-        "trial 2: 1 of 5 runs have no score and do not count; the first, 5: killed by SIGKILL"
+        "trial 2: 1 of 5 runs has no score and does not count; the first, 5: killed by SIGKILL"
         in words
     )
 

@@ -13,6 +13,7 @@ from mesosweep.domain.space import Value
 from mesosweep.report.words import (
     count,
     gain,
+    many,
     number,
     parameters,
     scored,
@@ -95,6 +96,15 @@ def test_a_gain_carries_the_interval_of_the_difference() -> None:
     assert gain(winner, None) == "–"
 
 
+def test_one_episode_tells_no_interval_and_few_tell_a_wide_one() -> None:
+    one = Score(1, 120.0, 0.0, mean_length=1.0, full_length_rate=1.0)
+    few = Score(4, 20.0, 2.0, mean_length=1.0, full_length_rate=1.0)
+
+    assert scored(one) == "120.0 from one episode"
+    assert scored(few) == "20.0 ± 3.18"
+    assert gain(one, few) == "+100.0 from one episode"
+
+
 def test_a_score_that_is_not_finite_is_called_so() -> None:
     broken = Score(10, math.nan, 0.0, mean_length=1.0, full_length_rate=0.0)
 
@@ -105,3 +115,10 @@ def test_a_gate_names_only_what_it_asks_for() -> None:
     gate = Gate(min_avg_reward=50, min_avg_forward_vel=1.0)
 
     assert thresholds(gate) == ("reward ≥ 50", "velocity ≥ 1 m/s")
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"), [(0, "0 trials"), (1, "1 trial"), (2, "2 trials"), (1_200, "1,200 trials")]
+)
+def test_one_is_not_many(amount: int, told: str) -> None:
+    assert many(amount, "trial") == told

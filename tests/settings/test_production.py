@@ -9,6 +9,7 @@ import pytest
 
 from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.plan import SweepPlan
+from mesosweep.domain.study import trial_arguments
 from mesosweep.plugins import Registry
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.production import plan_production
@@ -57,6 +58,14 @@ def test_seeds_and_passes_tell_runs_apart() -> None:
 
     assert len({plan.fingerprint for plan in plans}) == 3
     assert plans[1].root.endswith("seed43")
+
+
+def test_what_a_stage_is_asked_reaches_its_trial() -> None:
+    plan = planned(timesteps=1_000_000, passes=2, handoff="final")
+
+    study = plan.study(plan.stages[0], attempt=0, load=None, fixed={})
+
+    assert {"--passes=2", "--handoff=final"} <= set(trial_arguments(study, {}))
 
 
 def test_more_passes_than_evaluations_cannot_be() -> None:

@@ -61,6 +61,17 @@ def test_a_folder_in_the_files_place_is_not_taken_for_absence(store: FileStore, 
         store.load(KEY)
 
 
+def test_a_file_that_cannot_be_read_before_it_is_replaced_is_waited_for_by_nobody(
+    store: FileStore, path: Path
+) -> None:
+    path.mkdir()
+
+    with pytest.raises(StoreError) as refused:
+        store.save(KEY, a_state(), replacing=None)
+
+    assert not isinstance(refused.value, StoreUnreachable)
+
+
 def test_a_damaged_state_is_set_aside_without_loss(store: FileStore, path: Path) -> None:
     path.write_text("half of a sta")
 

@@ -192,6 +192,38 @@ def test_of_twenty_writers_one_wins_and_nineteen_are_told_who(
     assert [won[0] in sentence for sentence in told] == [True] * 19
 
 
+@pytest.mark.parametrize("is_same", [True, False], ids=["the same", "a later one"])
+def test_a_save_that_was_given_up_and_made_all_the_same_is_no_conflict(
+    served: LocalStorage, store: GcsStore, *, is_same: bool
+) -> None:
+    first = store.save(KEY, attempt(0), replacing=None)
+    tries = len(PAUSES_S) + 1
+    lost = StorageFault("objects.insert", lost_reply=True, call=1, times=tries)
+    served.play(StorageScript(calls=(lost,)))
+    with pytest.raises(StoreUnreachable):
+        store.save(KEY, attempt(1), replacing=first)
+
+    state = attempt(1) if is_same else attempt(2)
+    second = store.save(KEY, state, replacing=first)
+
+    assert store.load(KEY) == (state, second)
+    assert store.save(KEY, attempt(3), replacing=second)
+
+
+def test_a_save_that_was_given_up_does_not_hide_what_somebody_wrote_since(
+    served: LocalStorage, store: GcsStore, clock: FakeClock
+) -> None:
+    first = store.save(KEY, attempt(0), replacing=None)
+    served.play(StorageScript(unreachable=True))
+    with pytest.raises(StoreUnreachable):
+        store.save(KEY, attempt(1), replacing=first)
+    served.play(StorageScript())
+    open_store(clock, writer="pid 7 on alpha").save(KEY, attempt(9), replacing=first)
+
+    with pytest.raises(StoreConflict, match="pid 7 on alpha wrote it"):
+        store.save(KEY, attempt(1), replacing=first)
+
+
 def test_a_state_that_was_removed_is_said_to_be(store: GcsStore, clock: FakeClock) -> None:
     version = store.save(KEY, a_state(), replacing=None)
     open_store(clock).set_aside(KEY)
@@ -399,6 +431,37 @@ def test_the_copy_is_set_aside_too(copied: GcsStore, tmp_path: Path) -> None:
     copied.set_aside(KEY)
 
     assert [path.name for path in (tmp_path / "here").iterdir()] == [f"{KEY}.1.json"]
+
+
+def test_the_copy_is_no_answer_where_the_bucket_gives_none(
+    served: LocalStorage, copied: GcsStore, tmp_path: Path
+) -> None:
+    copied.save(KEY, attempt(1), replacing=None)
+    served.play(StorageScript(unreachable=True))
+
+    with pytest.raises(StoreUnreachable):
+        copied.load(KEY)
+
+    # It is there to be shown, as what it is; `load` is what a sweep goes on from.
+    assert FileStore(tmp_path / "here").load(KEY) is not None
+
+
+def test_where_the_state_was_removed_the_copy_is_kept_and_the_way_back_told(
+    served: LocalStorage, copied: GcsStore, clock: FakeClock, tmp_path: Path, warned: list[str]
+) -> None:
+    copied.save(KEY, attempt(7), replacing=None)
+    (served.root / ROOT.bucket / STATE).unlink()
+    assert copied.load(KEY) is None
+
+    copied.save(KEY, attempt(8), replacing=None)
+
+    kept = tmp_path / "here" / f"{KEY}.1.json"
+    assert '"attempt": 7' in kept.read_text()
+    (told,) = warned
+    assert f"gcloud storage cp {kept} {ROOT.uri}/_sweep_state.json" in told
+    # What is told brings it back.
+    (served.root / ROOT.bucket / STATE).write_bytes(kept.read_bytes())
+    assert (open_store(clock).load(KEY) or [None])[0] == attempt(7)
 
 
 # All of it at once

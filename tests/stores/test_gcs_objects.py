@@ -11,8 +11,11 @@ pytest.importorskip("google.cloud.storage")
 
 from mesosweep.domain.errors import Refused, StoreUnreachable
 from mesosweep.rehearsal.storage import LocalStorage
+from mesosweep.rehearsal.storage_direct import direct_client
 from mesosweep.rehearsal.storage_faults import StorageFault, StorageScript
+from mesosweep.rehearsal.storage_service import StorageService
 from mesosweep.stores.gcs_objects import Objects
+from mesosweep.testing.bucket import BucketSuite, MemoryBucket
 from mesosweep.testing.clock import FakeClock
 
 STAGE = "gs://sweeps-of-mine/sweeps/ratite/ppo/stage1"
@@ -29,6 +32,34 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalSto
 @pytest.fixture
 def objects(served: LocalStorage) -> Objects:
     return Objects(clock=FakeClock())
+
+
+class TestObjects(BucketSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, served: LocalStorage) -> None:
+        served.make_bucket("a-bucket")
+
+    def open_bucket(self) -> Objects:
+        return Objects(clock=FakeClock())
+
+
+class TestObjectsWithoutASocket(BucketSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self, tmp_path: Path) -> None:
+        self.service = StorageService(tmp_path, FakeClock(), StorageScript())
+        self.service.shelf.make_bucket("a-bucket")
+
+    def open_bucket(self) -> Objects:
+        return Objects(clock=FakeClock(), client=direct_client(self.service))
+
+
+class TestMemoryBucket(BucketSuite):
+    @pytest.fixture(autouse=True)
+    def _place(self) -> None:
+        self.bucket = MemoryBucket()
+
+    def open_bucket(self) -> MemoryBucket:
+        return self.bucket
 
 
 def test_what_was_written_is_read(objects: Objects) -> None:

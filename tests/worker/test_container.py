@@ -22,7 +22,7 @@ from mesosweep.domain.study import Study
 from mesosweep.domain.trial import Trial
 from mesosweep.plugins import Registry
 from mesosweep.records.bundle import open_bundle
-from mesosweep.records.study_file import StudyFile, study_file, written
+from mesosweep.records.study_file import StudyFile, written
 from mesosweep.rehearsal.environment import argv_of, environment_of
 from mesosweep.rehearsal.orders import Container, RunOrder
 from mesosweep.rehearsal.processes import ProcessRunner
@@ -70,16 +70,6 @@ def plan() -> SweepPlan:
         overrides=(f"count.seconds={SECONDS}", "count.stride=5"),
     )
     return replace(plan_sweep(flags, registry=Registry(), environ={}, cores=1), root=ROOT)
-
-
-@pytest.fixture
-def study(plan: SweepPlan) -> Study:
-    return plan.study(plan.stages[0], attempt=0, load=None, fixed={})
-
-
-@pytest.fixture
-def file(study: Study, plan: SweepPlan) -> StudyFile:
-    return study_file(study, plan, core=__version__, attempt=0)
 
 
 @pytest.fixture

@@ -33,16 +33,6 @@ def plan() -> SweepPlan:
 
 
 @pytest.fixture
-def study(plan: SweepPlan) -> Study:
-    return plan.study(plan.stages[0], attempt=0, load=None, fixed={})
-
-
-@pytest.fixture
-def file(study: Study, plan: SweepPlan) -> StudyFile:
-    return study_file(study, plan, core=__version__, attempt=0)
-
-
-@pytest.fixture
 def request_(study: Study, file: StudyFile, tmp_path: Path) -> TrialRequest:
     keep(tmp_path, file)
     return TrialRequest(

@@ -19,6 +19,7 @@ from mesosweep.domain.trial import Trial
 from mesosweep.records.bundle import open_bundle
 from mesosweep.records.layout import TrialFolder
 from mesosweep.testing.clock import FakeClock
+from mesosweep.testing.trials import LAST_EVALUATION, PANEL, after, crash_after
 from mesosweep.worker import observer, published
 from mesosweep.worker.published import run_asked, run_published
 from mesosweep.worker.request import TrialRequest
@@ -26,9 +27,6 @@ from mesosweep.worker.trial import run_trial
 
 COPY = "mesosweep.stores.gcs_publish.shutil.copyfile"
 STAGE = "/gcs/a-bucket/sweeps/counting/count/stage1"
-# Where looks fall: see test_trial.
-LAST_EVALUATION = 100 + 3 * 20 + 7
-PANEL = 100 + 4 * 20 + 25
 
 
 @pytest.fixture
@@ -57,19 +55,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def request_(bucket: Path) -> TrialRequest:
-    return TrialRequest(
-        species="counting",
-        algorithm="count",
-        stage=1,
-        timesteps=100,
-        eval_freq=25,
-        save_freq=20,
-        overrides=("count.stride=1",),
-        injected={"count_gain": "0.8"},
-        output_dir=Path(STAGE),
-        trial_id="3",
-    )
+def request_(request_: TrialRequest, bucket: Path) -> TrialRequest:
+    return replace(request_, output_dir=Path(STAGE))
 
 
 @pytest.fixture
@@ -338,21 +325,3 @@ def test_a_folder_of_this_machine_is_used_as_it_is(request_: TrialRequest, tmp_p
 def lost(request: TrialRequest, stop: Callable[[], bool]) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(request, stop=stop)
-
-
-def after(looks: int) -> Callable[[], bool]:
-    """Say stop at the n-th look."""
-    left = iter(range(looks - 1))
-    return lambda: next(left, None) is None
-
-
-def crash_after(looks: int) -> Callable[[], bool]:
-    """Go down at the n-th look, as hard as a process can that must go on testing."""
-    stop = after(looks)
-
-    def look() -> bool:
-        if stop():
-            raise KeyboardInterrupt
-        return False
-
-    return look

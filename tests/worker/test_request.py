@@ -45,6 +45,8 @@ def test_every_part_of_a_study_arrives() -> None:
         overrides=("env.noise=0.5", "count.stride=3"),
         fixed={"count_net_arch": "large"},
         device="cuda",
+        passes=3,
+        handoff="final",
     )
 
     request = parsed(
@@ -64,6 +66,8 @@ def test_every_part_of_a_study_arrives() -> None:
         seed=9,
         attempt=1,
         device="cuda",
+        passes=3,
+        handoff="final",
         load="stage1/1/models/best_model.zip",
         stage_dir=Path("my stages"),
         trust=True,

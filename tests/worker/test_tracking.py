@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -166,12 +169,55 @@ def test_a_trial_that_goes_on_says_from_where_and_has_not_ended_before(
     assert first["sweep"] == second["sweep"]
 
 
-def test_a_trial_whose_tracker_cannot_be_opened_finishes_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("moment", ["open", "evaluated", "stepped", "ended", "close"])
+def test_a_trial_whose_tracker_breaks_ends_as_if_it_had_none(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    moment: Moment,
 ) -> None:
-    _install(monkeypatch, Listener("open"))
+    _install(monkeypatch, Listener(moment))
 
-    assert run_trial(request(tmp_path)).status == "finished"
+    trial = run_trial(request(tmp_path / "tracked"))
+
+    alone = run_trial(request(tmp_path / "alone", trackers=()))
+    assert capsys.readouterr().err == "Tracker 'it' was let go: no network\n"
+    assert trial.status == "finished"
+    assert (trial.panel, trial.best_mean_reward) == (alone.panel, alone.best_mean_reward)
+
+
+@pytest.mark.slow
+def test_both_trackers_that_come_with_us_draw_the_same_curve_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wandb = pytest.importorskip("wandb")
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+
+    trial = run_trial(request(tmp_path, trackers=("wandb", "tensorboard")))
+
+    wandb.teardown()
+    folder = tmp_path / "sweep/stage1/3"
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    (result,) = events.Scalars("result/best_mean_reward")
+    assert result.value == pytest.approx(trial.best_mean_reward)
+    (run,) = folder.glob("wandb/offline-run-*/*.wandb")
+    told = inspected(run)
+    assert told["summary"]["result/best_mean_reward"] == trial.best_mean_reward
+    assert told["config"]["trial_id"] == "3"
+    assert "was let go" not in capfd.readouterr().err
+
+
+def inspected(run: Path) -> dict[str, Any]:
+    """Return what W&B's own program reads in a run's file."""
+    words = (sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(run))
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def test_trials_of_one_sweep_share_a_name_whatever_their_stage(tmp_path: Path) -> None:

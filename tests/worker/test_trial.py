@@ -20,36 +20,17 @@ from mesosweep.domain.errors import (
     StoreError,
     SweepLocked,
 )
+from mesosweep.domain.score import Verdict
 from mesosweep.domain.seeds import evidence_seeds, training_seed
 from mesosweep.records import lease
 from mesosweep.records.bundle import open_bundle
 from mesosweep.records.layout import TrialFolder
 from mesosweep.records.stop import write_stop
 from mesosweep.testing import counting
+from mesosweep.testing.trials import LAST_EVALUATION, PANEL, after, crash_after
 from mesosweep.worker import observer, prepare
 from mesosweep.worker.request import TrialRequest
 from mesosweep.worker.trial import run_trial
-
-# Where looks fall: one before each of 100 steps, and one before each control step of the
-# four evaluations (10 episodes of 2 steps) and of the panel (30).
-LAST_EVALUATION = 100 + 3 * 20 + 7
-PANEL = 100 + 4 * 20 + 25
-
-
-@pytest.fixture
-def request_(tmp_path: Path) -> TrialRequest:
-    return TrialRequest(
-        species="counting",
-        algorithm="count",
-        stage=1,
-        timesteps=100,
-        eval_freq=25,
-        save_freq=20,
-        overrides=("count.stride=1",),
-        injected={"count_gain": "0.8"},
-        output_dir=tmp_path,
-        trial_id="3",
-    )
 
 
 @pytest.fixture
@@ -73,6 +54,21 @@ def test_a_finished_trial_tells_its_whole_story(request_: TrialRequest) -> None:
     assert trial.parameters["env.horizon"] == 2
     assert trial.checkpoint is not None
     assert trial.final_checkpoint is not None
+
+
+def test_a_gate_is_asked_of_the_evaluations_up_to_the_checkpoint_too(
+    request_: TrialRequest,
+) -> None:
+    passed = run_trial(replace(request_, passes=2))
+    missed = run_trial(replace(request_, passes=5, trial_id="4"))
+
+    assert passed.passed
+    told = "passed by 4 evaluations in a row up to the best checkpoint (step 100), not 5"
+    assert missed.verdict == Verdict(False, (told,))
+    # Whoever reads the record reads the same.
+    record = read(request_.output_dir / "4" / "metrics.json")
+    assert record["gate"] == {"passed": False, "reasons": [told]}
+    assert record["stage_passed"] is False
 
 
 def test_the_record_on_disk_is_the_trial(request_: TrialRequest) -> None:
@@ -329,6 +325,20 @@ def test_a_trial_that_never_scored_a_number_has_diverged(
     assert trial.best_mean_reward is None
 
 
+def test_to_a_tuning_service_a_trial_that_diverged_is_worth_what_it_began_with(
+    request_: TrialRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("hypertune")
+    watched = tmp_path / "output.metrics"
+    monkeypatch.setenv("CLOUD_ML_HP_METRIC_FILE", str(watched))
+
+    trial = run_trial(replace(request_, injected={"count_fault": "nan"}, eval_freq=1_000))
+
+    (line,) = [json.loads(line) for line in watched.read_text().splitlines()]
+    assert float(line["best_mean_reward"]) < 1.0
+    assert (trial.status, trial.best_mean_reward) == ("diverged", None)
+
+
 def test_a_stage_goes_on_from_its_parent(request_: TrialRequest) -> None:
     parent = run_trial(request_)
     assert parent.checkpoint is not None
@@ -395,24 +405,6 @@ def saying_enough(folder: TrialFolder, *, looks: int) -> Callable[[], bool]:
     def look() -> bool:
         if counted():
             write_stop(folder.stop, "below the median")
-        return False
-
-    return look
-
-
-def after(looks: int) -> Callable[[], bool]:
-    """Say stop at the n-th look."""
-    left = iter(range(looks - 1))
-    return lambda: next(left, None) is None
-
-
-def crash_after(looks: int) -> Callable[[], bool]:
-    """Go down at the n-th look, as hard as a process can that must go on testing."""
-    stop = after(looks)
-
-    def look() -> bool:
-        if stop():
-            raise KeyboardInterrupt
         return False
 
     return look

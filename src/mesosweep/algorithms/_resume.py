@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Mapping
 from copy import deepcopy
@@ -74,7 +73,6 @@ def taken(session: Session) -> Snapshot:
         step=session.step,
         numbers={
             "structure": asdict(session.structure),
-            "best": session.best if math.isfinite(session.best) else None,
             "owes": session.owes,
             "own": dict(session.own),
             "halfway": halfway,
@@ -150,7 +148,6 @@ def _put(session: Session, snapshot: Snapshot) -> None:
     model._last_original_obs = env.get_original_obs()
     model._n_updates = numbers["updates"]
     model.action_space.np_random.bit_generator.state = numbers["action_space"]
-    session.best = -math.inf if numbers["best"] is None else numbers["best"]
     session.owes = numbers["owes"]
     session.own = dict(numbers["own"])
     if session.average is not None:

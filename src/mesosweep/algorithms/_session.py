@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -55,7 +54,6 @@ class Session:
     structure: Structure
     schedules: Mapping[str, Schedule]
     shaping: Shaping
-    best: float = -math.inf
     owes: bool = False
     """An evaluation fell due at the present step and has not been done."""
     halfway: Halfway | None = None
@@ -148,17 +146,15 @@ class Watch(BaseCallback):
         return True
 
     def judge(self) -> None:
-        """Have the policy evaluated; publish it when it is the best so far."""
+        """Have the policy evaluated, and offer it: the best so far is published."""
         session = self._session
         session.check_weights()
         try:
-            score = self._observer.evaluate(session.policy, step=session.step).score
+            self._observer.evaluate(session.policy, step=session.step)
         except Interrupted:
             raise StopAsked from None  # the evaluation is still owed
         session.owes = False
-        if math.isfinite(score.mean_reward) and score.mean_reward > session.best:
-            session.best = score.mean_reward
-            self._observer.new_best(session.save, step=session.step)
+        self._observer.offer(session.save, step=session.step)
 
     def _aim(self) -> None:
         left = self._session.lesson.timesteps - self._session.step

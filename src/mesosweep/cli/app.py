@@ -113,7 +113,7 @@ def run(argv: Sequence[str], *, rehearsal: Rehearsal | None = None) -> int:
     if argv in (["stages"], ["jobs"], ["export"]):
         argv.append("--help")
     prepared, injected = words_of.prepared(argv)
-    before = rehearsal.words if rehearsal else ()
+    before = rehearsal.again if rehearsal else ()
     return _invoked(prepared, words_of.Words((*before, *argv), injected, rehearsal))
 
 

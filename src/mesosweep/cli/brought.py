@@ -40,6 +40,16 @@ class Brought:
             )
         return self.mirror.place(told)
 
+    def bring_bundle(self, policy: Path) -> Path:
+        """Have all parts of a bundle of the folder on this machine; return its policy zip.
+
+        Raises:
+            StoreUnreachable, Refused: the bucket did not answer, or refused to.
+        """
+        if self.mirror is None or not policy.is_relative_to(self.folder):
+            return policy
+        return self.mirror.bring_bundle(self.mirror.uri(policy))
+
     def give(self, path: Path) -> str:
         """Carry a file of the folder to where the folder belongs; return what it is called there.
 

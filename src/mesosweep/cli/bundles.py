@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesosweep.cli.found import FoundSweep, one_sweep
+from mesosweep.cli.found import FoundSweep
 from mesosweep.domain.errors import UsageError, did_you_mean
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
     from mesosweep.domain.state import SweepState
+    from mesosweep.domain.winner import Winner
     from mesosweep.plugins import Registry
     from mesosweep.worker.checkpoint import Opened
 
@@ -24,7 +25,8 @@ BundleName = Annotated[
     typer.Argument(
         metavar="[BUNDLE]",
         help="A policy zip, a trial's folder, 'stage2' for that stage's winner, or 'stage2/7' "
-        "for a trial of the sweep in --output-dir. Default: the winner of its last stage.",
+        "for a trial of the sweep in --output-dir; also gs://… of any of these. Default: the "
+        "winner of its last stage.",
     ),
 ]
 
@@ -43,12 +45,11 @@ def open_named(
     bundle: str | None, flags: Flags, *, stage: int | None, registry: Registry
 ) -> Opened:
     """Return the checkpoint that a user means, opened as the options say; raises as these do."""
-    from mesosweep.cli.found import output_dir
     from mesosweep.worker.checkpoint import Asked, open_checkpoint
 
     policy = bundle_named(
         bundle,
-        output=output_dir(flags.output_dir),
+        output=flags.output_dir,
         species=flags.species,
         algorithm=flags.algorithm,
     )
@@ -64,29 +65,43 @@ def open_named(
 
 
 def bundle_named(
-    word: str | None, *, output: Path, species: str | None = None, algorithm: str | None = None
+    word: str | None,
+    *,
+    output: str | Path | None,
+    species: str | None = None,
+    algorithm: str | None = None,
 ) -> Path:
-    """Return the policy zip that is meant.
+    """Return the policy zip that is meant; what lies in a bucket is brought first.
 
-    `output`, `species` and `algorithm` say which sweep a stage or trial is of.
+    `output` (as `--output-dir` says it), `species` and `algorithm` say which sweep a stage or
+    trial is of.
 
     Raises:
         UsageError: nothing of that name is there; the message says what is.
+        StoreUnreachable, Refused: a bucket did not answer, or refused to.
     """
+    from mesosweep.cli.remote import RemoteSweep, sweep_at
+    from mesosweep.stores import reach
+
     if word is not None:
-        if "://" in word:
-            raise UsageError(
-                f"{word}: a checkpoint in a bucket cannot be opened from here.",
-                hint="Copy its trial's folder first, e.g. gcloud storage cp -r URI .",
-            )
-        path = Path(word)
+        path = reach.mounted(word)
+        if path is None:
+            from mesosweep.cli.bundles_remote import policy_at
+
+            return policy_at(word, species=species, algorithm=algorithm)
         if path.is_file():
             return _zip(path)
         if path.is_dir():
             return _in_folder(path)
         if path.suffix == ".zip" or path.is_absolute():
             raise UsageError(f"{path}: no such checkpoint.", hint="Name a policy's zip file.")
-    sweep = one_sweep(output, species=species, algorithm=algorithm)
+    said = None if output is None else str(output)
+    sweep = sweep_at(said, species=species, algorithm=algorithm)
+    if isinstance(sweep, RemoteSweep):
+        from mesosweep.cli.bundles_remote import policy_at
+
+        below = sweep.root if word is None else f"{sweep.root}/{word.strip('/')}"
+        return policy_at(below, species=species, algorithm=algorithm)
     return _winner(sweep.root, sweep.load()) if word is None else _of_sweep(sweep, word.strip("/"))
 
 
@@ -131,8 +146,12 @@ def state_in(root: Path) -> SweepState | None:
     return loaded[0] if loaded else None
 
 
-def _winner(root: Path, state: SweepState, stage: int | None = None) -> Path:
-    """Return the checkpoint of a stage's winner; of the last stage that has one, by default."""
+def winner_of(root: object, state: SweepState, stage: int | None = None) -> Winner:
+    """Return a stage's winner; that of the last stage that has one, by default.
+
+    Raises:
+        UsageError: there is none; `root` is how the sweep is called then.
+    """
     won = {s.stage: s.winner for s in state.stages if s.winner is not None}
     if not won:
         raise UsageError(f"{root}: no stage has a winner yet.", hint="See: mesosweep status")
@@ -142,11 +161,34 @@ def _winner(root: Path, state: SweepState, stage: int | None = None) -> Path:
             f"{root}: stage {stage} has no winner yet.",
             hint=f"Stages with a winner: {', '.join(map(str, won))}.",
         )
-    return Path(winner.checkpoint.uri)
+    return winner
+
+
+def _winner(root: Path, state: SweepState, stage: int | None = None) -> Path:
+    return policy_here(winner_of(root, state, stage).checkpoint.uri, root=root)
+
+
+def policy_here(uri: str, *, root: Path) -> Path:
+    """Return a checkpoint of the sweep in a folder here, whose trials may have run elsewhere.
+
+    Raises as `bundle_named` does.
+    """
+    from mesosweep.cli.remote import root_noted
+    from mesosweep.stores.gcs_address import is_remote
+
+    if not is_remote(uri):
+        return Path(uri)
+    kept = root / uri.removeprefix(f"{root_noted(root)}/")
+    if kept.is_file():  # it was brought to be judged
+        return kept
+    from mesosweep.cli.bundles_remote import brought_bundle
+
+    return brought_bundle(uri)
 
 
 def _of_sweep(sweep: FoundSweep, word: str) -> Path:
     from mesosweep.cli.found import trial_folders
+    from mesosweep.cli.remote import root_noted
     from mesosweep.records.layout import TrialFolder, stage_and_attempt
 
     if (place := stage_and_attempt(word)) is not None:
@@ -161,6 +203,8 @@ def _of_sweep(sweep: FoundSweep, word: str) -> Path:
             hint=f"{did_you_mean(word, [*stages, *names])}There are: {listed}.",
         )
     policy = TrialFolder(folder).best
+    if not policy.is_file() and (root := root_noted(sweep.root)) is not None:
+        return policy_here(f"{root}/{word}/models/{policy.name}", root=sweep.root)
     if not policy.is_file():
         raise UsageError(
             f"{folder}: this trial has no checkpoint (yet).",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesosweep.domain.errors import StateDamaged, UsageError
+from mesosweep.domain.errors import PlanMismatch, StateDamaged, UsageError
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import Study, TrialSettings
 from mesosweep.domain.trial import Checkpoint, Trial
@@ -16,6 +16,7 @@ from mesosweep.domain.trial import Checkpoint, Trial
 if TYPE_CHECKING:
     from mesosweep.domain.state import StageState, SweepState
     from mesosweep.plugins import Registry
+    from mesosweep.worker.request import TrialRequest
 
 _SELECT_BY = "panel_mean_reward"
 _BEYOND = 1_000_000
@@ -79,6 +80,7 @@ def candidates(
     """Yield each trial with its study: `runs` trainings as the search's own but for their seeds.
 
     Raises:
+        PlanMismatch: the species or the stage is not what it was when the sweep was begun.
         UsageError: the trial was not run on this machine, or its order is not there.
         StateDamaged: its order cannot be believed.
     """
@@ -86,9 +88,11 @@ def candidates(
     from mesosweep.worker.request import parse_request
 
     assert stage.winner is not None
-    for trial in trials:
+    for number, trial in enumerate(trials):
         folder = stage_folder(root, stage=stage.stage, attempt=trial.attempt) / trial.trial_id
         request = parse_request(_words(folder), registry=registry, environ={})
+        if number == 0:  # all trials of a stage were given the same
+            _check_unchanged(state, stage, request, root=root, registry=registry)
         steps = timesteps or request.timesteps or trial.steps_asked
         # `trial_arguments` always says both.
         assert steps is not None
@@ -126,6 +130,32 @@ def candidates(
                 device=request.device,
                 trust=request.trust,
             ),
+        )
+
+
+def _check_unchanged(
+    state: SweepState,
+    stage: StageState,
+    request: TrialRequest,
+    *,
+    root: Path,
+    registry: Registry,
+) -> None:
+    from mesosweep.settings.found_stage_changes import changes_since
+
+    found = changes_since(
+        state,
+        stage.stage,
+        registry=registry,
+        overrides=request.overrides,
+        stage_dir=str(request.stage_dir) if request.stage_dir else None,
+    )
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise PlanMismatch(
+            f"{root}: {state.species} has changed since the sweep (then → now): {found[0]}{more}.",
+            hint="What is trained now could not be compared with what was searched. Install that "
+            "version again, or sweep anew.",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mesosweep.cli.agreeing import Estimate, agree
 from mesosweep.cli.clocks import LeavingClock, WorldClock
 from mesosweep.cli.faults import say
+from mesosweep.cli.remote import note_root
 from mesosweep.cli.site import judge_here, kept_here, opened_backend, plain_offers
 from mesosweep.domain.errors import MesosweepError
 
@@ -86,6 +88,7 @@ class CloudSite:
         return plan if plan.load is None else replace(plan, load=self._carrier.fetched(plan.load))
 
     def as_sent(self, plan: SweepPlan) -> SweepPlan:
+        note_root(self.here, self._root.uri)
         return self._carrier.sent(plan)
 
     def agree(self, measured: Mapping[int, StageCheck], *, yes: bool) -> None:
@@ -187,6 +190,14 @@ class CloudSite:
             "the same command asks for the rest."
         )
 
+    def given_up(self, job: JobRef) -> str:
+        return (
+            f"Nobody waited for the end of {job.name}. It was asked to end, or about to be: it may "
+            f"go on, and go on costing.\n  how it stands:  {self._line('jobs', 'list', '--all')}\n"
+            f"  make sure:      {self._line('jobs', 'cancel', job.name)}\n"
+            "  The same command finds it, and asks for what it left undone."
+        )
+
     def fate(self, job: JobRef) -> str:
         """Return what becomes of a job that nobody looks at any more, and how to end it."""
         if self._rehearsal is not None:
@@ -195,12 +206,18 @@ class CloudSite:
             costs = "It goes on costing."
         else:
             costs = f"It goes on costing, ${rate:.2f} an hour for each of its running trials."
-        rehearse = "rehearse " if self._rehearsal is not None else ""
         watch = "" if self._rehearsal is not None or not job.url else f"  watch it:  {job.url}\n"
         return (
             f"The job goes on: {job.name}\n  {costs}\n{watch}"
-            f"  end it:    mesosweep {rehearse}jobs cancel {job.name}"
+            f"  end it:    {self._line('jobs', 'cancel', job.name)}"
         )
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        return self._rehearsal.words if self._rehearsal is not None else ()
+
+    def _line(self, *words: str) -> str:
+        return shlex.join(("mesosweep", *self.before, *words))
 
     @property
     def _hurry(self) -> float:

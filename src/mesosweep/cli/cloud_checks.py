@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("google-cloud-aiplatform", "google-cloud-storage", "cloudml-hypertune")
 _REGISTRY = re.compile(r"(?P<region>[a-z0-9-]+)-docker\.pkg\.dev/")
-_CPUS = re.compile(r"-(\d+)$")
 _USUAL_PARALLEL = 5
-_QUOTAS = "https://console.cloud.google.com/iam-admin/quotas?project="
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,9 @@ def cloud_checks(asked: Asked) -> Iterator[Check]:
     if "image" in asked.told:
         yield _image(settings)
     yield _jobs(settings)
-    yield _quota(settings, asked.parallel)
+    from mesosweep.cli.quotas import quota_checks
+
+    yield from quota_checks(settings, asked.parallel)
 
 
 def _packages() -> Check:
@@ -94,8 +94,13 @@ def _packages() -> Check:
 
 
 def _credentials() -> Check:
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
-        return Check("credentials", "✓", "none needed: buckets are rehearsed on this machine")
+    from mesosweep.backends.vertex.settings import is_loopback
+
+    if buckets := os.environ.get("STORAGE_EMULATOR_HOST"):
+        if is_loopback(buckets if "://" in buckets else f"http://{buckets}"):
+            return Check("credentials", "✓", "none needed: buckets are rehearsed on this machine")
+        found = f"STORAGE_EMULATOR_HOST sends all that is for buckets to {buckets}, without any"
+        return Check("credentials", "!", found, "For Google's own buckets: unset it.")
     import google.auth
     from google.auth.exceptions import GoogleAuthError
     from google.auth.transport.requests import Request
@@ -166,19 +171,3 @@ def _jobs(settings: JobSettings) -> Check:
     running = sum(not has_ended(job) for job in jobs)
     found = f"{settings.parent} answers; {len(jobs)} jobs of ours, {running} of them running"
     return Check("jobs", "✓", found)
-
-
-def _quota(settings: JobSettings, parallel: int) -> Check:
-    """Say what quota a sweep needs; how much there is only the console and a submission tell."""
-    cpus = _CPUS.search(settings.machine_type)
-    needs = [f"{parallel * int(cpus[1])} vCPUs"] if cpus else []
-    if settings.accelerator_type:
-        needs.append(f"{parallel * settings.accelerator_count} × {settings.accelerator_type}")
-    if settings.is_rehearsed:
-        return Check("quota", "✓", "none: machines are rehearsed")
-    kind = "preemptible (spot) " if settings.spot else ""
-    found = (
-        f"{parallel} trials at a time need {' and '.join(needs) or 'machines'} of "
-        f"{kind}'Custom model training' in {settings.location}; not looked up"
-    )
-    return Check("quota", "!", found, f"Compare: {_QUOTAS}{settings.project}")

@@ -70,8 +70,9 @@ def collect_results(
     algorithm below it.
     """
     from mesosweep.cli.brought import brought
+    from mesosweep.cli.faults import say
     from mesosweep.cli.screen import output
-    from mesosweep.report.results.collecting import collect
+    from mesosweep.report.results.collecting import collect, stages_without_trials
     from mesosweep.report.results.reading import Named
     from mesosweep.report.results.screen import collected_view
     from mesosweep.report.results.sheet import write_csv
@@ -81,6 +82,13 @@ def collect_results(
     rows = collect(
         found.folder, named=Named(species, algorithm), stages=stages or (), shown=found.shown
     )
+    if missing := stages_without_trials(rows, stages or ()):
+        there, names = sorted({row.stage for row in rows}), ("stage", "stages")
+        say(
+            f"{found.shown}: there is no trial of {names[len(missing) > 1]} "
+            f"{', '.join(map(str, missing))}. Collected: {names[len(there) > 1]} "
+            f"{', '.join(map(str, there))}."
+        )
     path = found.place(csv) if csv else found.folder / _CSV
     write_csv(path, rows)
     written = [path, *(_plots(path.parent, rows) if plot else ())]

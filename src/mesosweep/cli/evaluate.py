@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesosweep.cli.bundles import OF_BUNDLE, BundleName, JudgedOn, open_named
+from mesosweep.cli.bundles import OF_BUNDLE, BundleName, JudgedOn, open_named, state_in
 from mesosweep.cli.options import AsJson
 from mesosweep.cli.taking import takes
+from mesosweep.domain.errors import StoreError, UsageError
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
+    from mesosweep.domain.seeds import Evidence
     from mesosweep.report.evaluation import Evaluated
     from mesosweep.worker.checkpoint import Opened
 
@@ -26,6 +29,7 @@ EXAMPLES = (
     "The last one asks what the animal that strikes still knows of its first stage."
 )
 _PANEL = "Episodes"
+_FRESH = 100
 
 
 class Block(StrEnum):
@@ -36,17 +40,18 @@ class Block(StrEnum):
     PANEL = "panel"
     TEST = "test"
 
-    def seeds(self, opened: Opened, *, first: int, count: int) -> list[int]:
-        """Return the seeds of the episodes; raises as `Opened.evidence` does."""
-        match self:
-            case Block.FRESH:
-                return list(range(first, first + count))
-            case Block.SELECT:
-                return list(opened.evidence("select", count))
-            case Block.PANEL:
-                return list(opened.evidence("panel", count))
-            case Block.TEST:
-                return list(opened.evidence("test", count))
+
+_EVIDENCE: dict[Block, Evidence] = {
+    Block.SELECT: "select",
+    Block.PANEL: "panel",
+    Block.TEST: "test",
+}
+_SETTINGS: dict[Evidence, str] = {
+    "select": "eval_episodes",
+    "panel": "panel_episodes",
+    "test": "test_episodes",
+}
+"""How a sweep calls the number of episodes of each kind."""
 
 
 @takes(OF_BUNDLE)
@@ -56,24 +61,30 @@ def evaluate(
     bundle: BundleName = None,
     stage: JudgedOn = None,
     episodes: Annotated[
-        int, typer.Option("--episodes", min=1, rich_help_panel=_PANEL, help="How many are played.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--episodes",
+            min=1,
+            rich_help_panel=_PANEL,
+            help=f"How many are played (default: {_FRESH} fresh ones, or all of a block).",
+        ),
+    ] = None,
     seed: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--seed",
             min=0,
             rich_help_panel=_PANEL,
-            help="Seed of the first episode; each later one is seeded one higher.",
+            help="Seed of the first fresh episode (default 0); each later one is seeded one higher.",
         ),
-    ] = 0,
+    ] = None,
     block: Annotated[
         Block,
         typer.Option(
             "--block",
             rich_help_panel=_PANEL,
-            help="Fresh episodes, or the first of those that its own sweep used: to evaluate in "
-            "training (select), to choose the winner (panel), to verify it (test).",
+            help="Fresh episodes, or those that its own sweep used: to evaluate in training "
+            "(select), to choose the winner (panel), to verify it (test).",
         ),
     ] = Block.FRESH,
     yardsticks: Annotated[
@@ -101,14 +112,23 @@ def evaluate(
     from mesosweep.report.evaluation import evaluation_csv, evaluation_document, evaluation_view
     from mesosweep.report.summary import show
 
+    if block is not Block.FRESH and seed is not None:
+        raise UsageError(
+            f"--seed {seed}: the episodes of --block {block} have seeds of their own.",
+            hint="Leave out one of the two.",
+        )
     opened = open_named(bundle, flags, stage=stage, registry=Registry())
-    seeds = block.seeds(opened, first=seed, count=episodes)
+    if block is Block.FRESH:
+        first, count = seed or 0, episodes or _FRESH
+        seeds = range(first, first + count)
+    else:
+        seeds = _of_its_sweep(opened, block, episodes)
     found = _played(opened, seeds, block=block, yardsticks=yardsticks)
     for note in opened.notes:
         say(note)
     if csv is not None:
         write_text(csv, evaluation_csv(found))
-        say(f"{csv}: {episodes} rows, one per episode.")
+        say(f"{csv}: {len(seeds)} rows, one per episode.")
     if as_json:
         print(json.dumps(evaluation_document(found), indent=2, allow_nan=False))
     else:
@@ -116,7 +136,47 @@ def evaluate(
     return 0
 
 
-def _played(opened: Opened, seeds: list[int], *, block: Block, yardsticks: bool) -> Evaluated:
+def _of_its_sweep(opened: Opened, block: Block, asked: int | None) -> range:
+    """Return the seeds of a block that its sweep used on the stage: all, or as many as asked for.
+
+    Raises:
+        UsageError: the sweep used fewer, or nothing here says how many.
+    """
+    evidence = _EVIDENCE[block]
+    known = {**_by_its_sweep(opened), **opened.judged_on}
+    # Without its record nobody knows which seeds they are: told before how many.
+    opened.evidence(evidence, 0)
+    used = known.get(evidence)
+    if used is None:
+        raise UsageError(
+            f"--block {block}: how many episodes its sweep used on stage {opened.stage.number} "
+            "is not known here.",
+            hint="Name the checkpoint in its sweep's folder, or play fresh episodes: --seed",
+        )
+    if asked is not None and asked > used:
+        raise UsageError(
+            f"--episodes {asked}: its sweep's {block} has {used} episodes.",
+            hint="Leave it out to play all of them, or play fresh ones: leave out --block.",
+        )
+    return opened.evidence(evidence, asked or used)
+
+
+def _by_its_sweep(opened: Opened) -> dict[Evidence, int]:
+    """Return how many episodes of each block the sweep uses on the stage; empty for no sweep."""
+    # <sweep>/stage2/7/models/best_model.zip
+    place = opened.bundle.policy.absolute().parents
+    try:
+        state = state_in(place[3]) if len(place) > 3 else None
+    except StoreError:  # a state that cannot be read takes nothing from the checkpoint
+        state = None
+    if state is None:
+        return {}
+    stage = state.comparables.get("stages", {}).get(str(opened.stage.number), {})
+    settings = stage.get("settings", {})
+    return {evidence: settings[name] for evidence, name in _SETTINGS.items() if name in settings}
+
+
+def _played(opened: Opened, seeds: Sequence[int], *, block: Block, yardsticks: bool) -> Evaluated:
     from mesosweep.report.evaluation import Evaluated
     from mesosweep.worker import evaluating
     from mesosweep.worker.checkpoint import definitions, steps_per_second

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesosweep.cli.bundles import bundle_named
-from mesosweep.cli.found import one_sweep, output_dir
+from mesosweep.cli.bundles import bundle_named, policy_here
 from mesosweep.cli.options import AlgorithmName, OutputDir, Species
+from mesosweep.cli.remote import sweep_at
 
 if TYPE_CHECKING:
     from mesosweep.cli.found import FoundSweep
+    from mesosweep.cli.remote import RemoteSweep
     from mesosweep.domain.curriculum import Stage
     from mesosweep.domain.state import StageState, SweepState
 
@@ -47,7 +48,7 @@ def export_stages(
     from mesosweep.records.files import write_text
     from mesosweep.records.stage_file import stage_file_name, stage_text
 
-    sweep = one_sweep(output_dir(output), species=species, algorithm=algorithm, stage=stage)
+    sweep = sweep_at(output, species=species, algorithm=algorithm, stage=stage)
     files = {
         directory / stage_file_name(found): stage_text(found, comments=comments)
         for found, comments in found_stages(sweep.load())
@@ -84,6 +85,7 @@ def export_zoo(
     *,
     species: Species = None,
     algorithm: AlgorithmName = None,
+    stage: Launch = None,
     output: OutputDir = None,
 ) -> int:
     """Write checkpoints as rl-baselines3-zoo keeps them; run N is that of stage N.
@@ -91,16 +93,22 @@ def export_zoo(
     Its `enjoy` loads them with the env and the observation statistics they were judged with.
     """
     from mesosweep.cli.faults import say
+    from mesosweep.domain.errors import UsageError
     from mesosweep.plugins import Registry
     from mesosweep.worker import zoo
     from mesosweep.worker.checkpoint import Asked, open_checkpoint
 
-    place, registry = output_dir(output), Registry()
+    if bundle is not None and stage is not None:
+        raise UsageError(
+            f"--stage {stage}: names a sweep, and {bundle} is one checkpoint already.",
+            hint="Leave out one of the two.",
+        )
+    registry = Registry()
     if bundle is None:
-        sweep = one_sweep(place, species=species, algorithm=algorithm)
+        sweep = sweep_at(output, species=species, algorithm=algorithm, stage=stage)
         policies = list(_winners(sweep))
     else:
-        policies = [bundle_named(bundle, output=place, species=species, algorithm=algorithm)]
+        policies = [bundle_named(bundle, output=output, species=species, algorithm=algorithm)]
     asked = Asked(species=species, algorithm=algorithm)
     # All of them are opened before the first is written.
     for opened in [open_checkpoint(policy, asked, registry=registry) for policy in policies]:
@@ -155,11 +163,12 @@ def _comments(stage: StageState, state: SweepState) -> list[str]:
     return lines
 
 
-def _winners(sweep: FoundSweep) -> Iterator[Path]:
+def _winners(sweep: FoundSweep | RemoteSweep) -> Iterator[Path]:
     from mesosweep.domain.errors import UsageError
 
     state = sweep.load()
     won = [stage.winner for stage in state.stages if stage.winner is not None]
     if not won:
         raise UsageError(f"{sweep.root}: no stage has a winner yet.", hint="See: mesosweep status")
-    yield from (Path(winner.checkpoint.uri) for winner in won)
+    root = Path(sweep.root)
+    yield from (policy_here(winner.checkpoint.uri, root=root) for winner in won)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,11 +55,13 @@ def sweeps(
 ) -> list[FoundSweep]:
     """Return the sweeps below `directory` that fit; with `stage`, the launches of it.
 
+    It may be an output folder, `sweeps` in it, a species' folder, or a sweep's own.
+
     Raises:
         UsageError: there is none; the message says what there is.
     """
     found = sorted(
-        filter(None, map(_found, directory.glob("sweeps/*/*/sweep_state_*.json"))),
+        filter(None, map(_found, _state_files(directory))),
         key=lambda sweep: (sweep.species, sweep.algorithm, sweep.stage or 0),
     )
     fitting = [
@@ -70,17 +73,18 @@ def sweeps(
     ]
     if fitting:
         return fitting
+    shown = "this folder" if directory == Path() else directory
     if not found:
         raise UsageError(
-            f"No sweep in {directory / 'sweeps'}.",
-            hint="Name the folder that a sweep wrote to: --output-dir DIR",
+            f"No sweep in {shown}: there is no sweeps/SPECIES/ALGORITHM with a saved state.",
+            hint="Name the folder that a sweep wrote to, which holds `sweeps`.",
         )
     asked = " ".join(
         filter(None, (species, algorithm, f"(launch of stage {stage})" if stage else ""))
     )
     names = [sweep.words for sweep in found]
     raise UsageError(
-        f"No sweep of {asked} in {directory / 'sweeps'}. There are: {', '.join(names)}.",
+        f"No sweep of {asked} in {shown}. There are: {', '.join(names)}.",
         hint=did_you_mean(asked, names).strip() or None,
     )
 
@@ -102,14 +106,22 @@ def one_of(fitting: list[FoundSweep]) -> FoundSweep:
     if len(chosen := whole or fitting) > 1:
         names = ", ".join(sweep.words for sweep in chosen)
         raise UsageError(
-            f"There are {len(chosen)} sweeps in {chosen[0].root.parents[1]}: {names}.",
+            f"There are {len(chosen)} sweeps: {names}.",
             hint="Choose one with --species, --algorithm and --stage.",
         )
     return chosen[0]
 
 
+def _state_files(directory: Path) -> Iterator[Path]:
+    yield from directory.glob("sweeps/*/*/sweep_state_*.json")
+    place = directory.resolve()
+    for below, folder in enumerate((place, *place.parents)):
+        if below < 3 and folder.name == "sweeps":
+            yield from directory.glob("*/" * (2 - below) + "sweep_state_*.json")
+
+
 def _found(path: Path) -> FoundSweep | None:
-    species, algorithm = path.parent.parent.name, path.parent.name
+    species, algorithm = path.absolute().parent.parent.name, path.absolute().parent.name
     named = re.fullmatch(
         rf"sweep_state_{re.escape(species)}_{re.escape(algorithm)}(?:_stage(\d+))?", path.stem
     )
@@ -142,6 +154,11 @@ def trial_folders(root: Path) -> list[Path]:
         for trial in stage.iterdir()
         if trial.is_dir() and not trial.name.startswith(".")
     ]
+    return in_order(trials)
+
+
+def in_order(trials: Iterable[Path]) -> list[Path]:
+    """Return trial folders by stage, attempt and id."""
     return sorted(trials, key=lambda trial: (place_of(trial)[:2], _number(trial), trial.name))
 
 

@@ -150,7 +150,11 @@ def _cancel(name: str, jobs: GoogleJobs, words: Words) -> None:
 
     hurry = words.rehearsal.hurry if words.rehearsal else 1.0
     say(f"Waiting until {name} has ended …")
-    ended = cancel(name, jobs, clock=WorldClock(), retry=Retry(), hurry=hurry)
+    try:
+        ended = cancel(name, jobs, clock=WorldClock(), retry=Retry(), hurry=hurry)
+    except KeyboardInterrupt:
+        say(f"Nobody waited for the end of {name}: it may go on. The same command makes sure.")
+        raise
     print(f"{name}: {reason_of(ended)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,9 +44,27 @@ Request = Annotated[
 ]
 
 
+Study = Annotated[
+    int | None,
+    typer.Option(
+        "--study",
+        metavar="N",
+        min=1,
+        rich_help_panel="Output",
+        help="Print the study.json of stage N instead, which a job sent by hand needs in the bucket.",
+    ),
+]
+
+
 @takes((*SWEEP[:2], "stage", *SWEEP[2:]))
 def plan(
-    flags: Flags, *, no_check: NoCheck = False, request: Request = False, as_json: AsJson = False
+    flags: Flags,
+    ctx: typer.Context,
+    *,
+    no_check: NoCheck = False,
+    request: Request = False,
+    study: Study = None,
+    as_json: AsJson = False,
 ) -> int:
     """Print spaces, budgets, gates and seeds, where each value comes from, and how long it takes.
 
@@ -57,6 +76,11 @@ def plan(
 
     make = plan_sweep if flags.stage is None else plan_launch
     made = make(flags, registry=Registry(), environ=os.environ)
+    if study is not None:
+        from mesosweep.cli.requested import document_of
+
+        print(document_of(made, study), end="")
+        return 0
     measured, sides = {}, {}
     if made.backend == "local":
         from mesosweep.worker.bench_kept import sides_of
@@ -71,7 +95,7 @@ def plan(
     if request:
         from mesosweep.cli.requested import requests_of
 
-        for text in requests_of(made, measured):
+        for text in requests_of(made, measured, words=ctx.obj.argv):
             print(text, end="")
         return 0
     bill = None
@@ -99,9 +123,8 @@ def plan(
 
 def _seen(plan: SweepPlan) -> SweepPlan:
     """Return the plan with the checkpoint that it starts from on this machine."""
-    if plan.load is None or not plan.load.uri.startswith(("gs://", "/gcs/")):
+    if plan.load is None:
         return plan
-    from mesosweep.cli.cloud import CloudSite
-    from mesosweep.plugins import Registry
+    from mesosweep.stores import reach
 
-    return CloudSite(plan, Registry(), rehearsal=None).as_seen(plan)
+    return replace(plan, load=replace(plan.load, uri=str(reach.bundle(plan.load.uri))))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mesosweep.domain.errors import SettingsError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from mesosweep.cli.rehearsing import Begun
 
 EXAMPLES = (
     "mesosweep rehearse run-all --species velociraptor --algorithm ppo --trials 3 "
@@ -59,7 +62,10 @@ def rehearse(
             "--faults", metavar="FILE", help="All that goes wrong, as JSON; see docs/vertex.md."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of what the rehearsed service draws.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", help="Of what the rehearsed service draws (default 0)."),
+    ] = None,
     real_waits: Annotated[
         bool, typer.Option("--real-waits", help="Wait as long as with the real cloud.")
     ] = False,
@@ -67,7 +73,8 @@ def rehearse(
     """Run a cloud command against a cloud on this machine: real trials, nothing billed.
 
     No project, bucket, image or credentials are needed. The cloud goes on when this command
-    is killed; it ends with a sweep that is finished, and by `mesosweep rehearse stop`.
+    is killed, and the same command finds it again, faults and all; it ends with a sweep that is
+    finished, and by `mesosweep rehearse stop`.
     """
     from mesosweep.cli import rehearsing
     from mesosweep.cli.faults import say
@@ -81,22 +88,22 @@ def rehearse(
         cloud.end()
         say(f"The rehearsed cloud (pid {cloud.pid}) has ended, with all its jobs.")
         return 0
-    script = _script(faults, preempt or (), lose_reply or ())
+    own = ("rehearse", *_own(folder, real_waits=real_waits))
+    begun = rehearsing.Begun(
+        sorted(preempt or ()) or None, sorted(lose_reply or ()) or None, _read(faults), seed
+    )
     if cloud is None:
         say("Starting a cloud on this machine …")
-        cloud = rehearsing.started(folder, faults=json.dumps(script), seed=seed)
-    elif script:
-        raise UsageError(
-            f"A rehearsed cloud is served already (pid {cloud.pid}), with faults of its own.",
-            hint="Leave the faults out to go on with it, or end it: mesosweep rehearse stop",
-        )
+        cloud = rehearsing.started(folder, faults=json.dumps(_script(begun)), begun=begun)
+    else:
+        cloud.check(begun, end=shlex.join(["mesosweep", *own, "stop"]))
     hurry = 1.0 if real_waits else rehearsing.HURRY
     say(
         "REHEARSAL: jobs, buckets and trials are on this machine; nothing is billed."
         + ("" if real_waits else f" Waits are {hurry:.0f} times shorter.")
     )
-    prefix = ("rehearse", *_own(folder, real_waits=real_waits))
-    rehearsal = rehearsing.Rehearsal(folder, hurry, prefix)
+    said = tuple(_said(preempt, lose_reply, faults, seed))
+    rehearsal = rehearsing.Rehearsal(folder, hurry, own, faults=said)
     with rehearsing.spoken_to(cloud, folder=folder, bucket=_bucket(words)):
         return _run(words, rehearsal, cloud)
 
@@ -145,21 +152,38 @@ def _bucket(words: Sequence[str]) -> str | None:
     return None
 
 
-def _script(
-    path: Path | None, preempted: Sequence[str], lost: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def _said(
+    preempt: Sequence[str] | None, lost: Sequence[str] | None, faults: Path | None, seed: int | None
+) -> Iterator[str]:
+    """Yield the words by which it was said what goes wrong."""
+    for flag, values in (
+        ("--preempt", preempt or ()),
+        ("--lose-reply", lost or ()),
+        ("--faults", () if faults is None else (str(faults),)),
+        ("--seed", () if seed is None else (str(seed),)),
+    ):
+        for value in values:
+            yield from (flag, value)
+
+
+def _read(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise SettingsError(f"--faults {path}: cannot be read as JSON: {cause}.") from None
+    if not isinstance(told, dict):
+        raise SettingsError(f"--faults {path}: must hold one JSON object.")
+    return told
+
+
+def _script(begun: Begun) -> dict[str, Any]:
     """Return what goes wrong, as `rehearsal.cloud` reads it; empty when nothing does."""
-    script: dict[str, Any] = {}
-    if path is not None:
-        try:
-            script = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as cause:
-            raise SettingsError(f"--faults {path}: cannot be read as JSON: {cause}.") from None
-        if not isinstance(script, dict):
-            raise SettingsError(f"--faults {path}: must hold one JSON object.")
+    script: dict[str, Any] = dict(begun.faults or {})
     service = dict(script.get("service", {}))
-    hits = [{"trial": trial, "after_reports": 1} for trial in preempted]
-    calls = [{"method": method, "call": 1, "lost_reply": True} for method in lost]
+    hits = [{"trial": trial, "after_reports": 1} for trial in begun.preempt or ()]
+    calls = [{"method": method, "call": 1, "lost_reply": True} for method in begun.lose_reply or ()]
     if hits or calls:
         service["preemptions"] = [*service.get("preemptions", []), *hits]
         service["calls"] = [*service.get("calls", []), *calls]

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -34,6 +34,46 @@ class Rehearsal:
     hurry: float
     words: tuple[str, ...]
     """How a command that belongs to it begins, e.g. `rehearse`."""
+    faults: tuple[str, ...] = ()
+    """The words by which this one was told what goes wrong, and the seed."""
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """How the same command begins when it is given once more."""
+        return (*self.words, *self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a cloud is begun with; what a command leaves out is None, and agrees with anything."""
+
+    preempt: list[str] | None = None
+    lose_reply: list[str] | None = None
+    faults: Mapping[str, Any] | None = None
+    """What the file of `--faults` held."""
+    seed: int | None = None
+
+    def differences(self, cloud: Begun) -> list[str]:
+        """Say in what these words are not those that a cloud was begun with."""
+        told = []
+        for name, now in asdict(self).items():
+            then = getattr(cloud, name)
+            if name == "seed":
+                then = then or 0
+            if now is None or now == then:
+                continue
+            flag = f"--{name.replace('_', '-')}"
+            if name == "faults":
+                told.append(f"what {flag} holds is not what it was begun with")
+            else:
+                told.append(f"it was begun {_with(flag, then)}, not {_with(flag, now)}")
+        return told
+
+
+def _with(flag: str, value: object) -> str:
+    values = value if isinstance(value, list) else [value]
+    said = " ".join(f"{flag} {each}" for each in values if each is not None)
+    return f"with {said}" if said else f"without {flag}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +84,20 @@ class LocalCloud:
     endpoint: str
     storage: str
     rest_endpoint: str = ""
+    begun: Mapping[str, Any] = field(default_factory=dict)
+    """See `Begun`."""
+
+    def check(self, said: Begun, *, end: str) -> None:
+        """Return where this cloud is the one that is meant; `end` is the command that ends it.
+
+        Raises:
+            UsageError: it was begun with other words.
+        """
+        if found := said.differences(Begun(**self.begun)):
+            raise UsageError(
+                f"A rehearsed cloud is served already (pid {self.pid}): {'; '.join(found)}.",
+                hint=f"Leave the flag out to go on with it, or end it first: {end}",
+            )
 
     def make_bucket(self, name: str) -> None:
         """Make a bucket where there is none."""
@@ -80,8 +134,10 @@ def found(folder: Path) -> LocalCloud | None:
         return None
 
 
-def started(folder: Path, *, faults: str, seed: int) -> LocalCloud:
+def started(folder: Path, *, faults: str, begun: Begun) -> LocalCloud:
     """Start a cloud in a session of its own, so that it outlives this process.
+
+    `faults` is all that goes wrong, in JSON, as `begun` says it.
 
     Raises:
         MesosweepError: it did not start; says why.
@@ -90,7 +146,12 @@ def started(folder: Path, *, faults: str, seed: int) -> LocalCloud:
     command = [sys.executable, "-m", "mesosweep.rehearsal.cloud", f"--folder={folder}"]
     with (folder / "cloud.log").open("ab") as log:
         process = subprocess.Popen(  # noqa: S603  # our own interpreter and our own words
-            [*command, f"--faults={faults}", f"--seed={seed}"],
+            [
+                *command,
+                f"--faults={faults}",
+                f"--seed={begun.seed or 0}",
+                f"--begun={json.dumps(asdict(begun))}",
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -115,6 +176,7 @@ def spoken_to(cloud: LocalCloud, *, folder: Path, bucket: str | None) -> Iterato
     told = {
         "STORAGE_EMULATOR_HOST": cloud.storage,
         "MESOSWEEP_VERTEX_ENDPOINT": cloud.endpoint,
+        "MESOSWEEP_QUOTA_ENDPOINT": cloud.rest_endpoint,
         "GRPC_VERBOSITY": "ERROR",
     }
     usual = {

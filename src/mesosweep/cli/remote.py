@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesosweep.cli.clocks import WorldClock
+from mesosweep.cli.found import FoundSweep, one_sweep
 from mesosweep.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from mesosweep.domain.trial import Trial
     from mesosweep.stores.gcs_objects import Objects
 
+_NOTE = ".bucket"
+"""In a sweep's folder here: where in a bucket its own folder lies."""
 _STATE = re.compile(
     r"(?P<root>gs://.+/(?P<species>[^/]+)/(?P<algorithm>[^/]+))/_sweep_state(?:_stage(?P<stage>\d+))?\.json"
 )
@@ -30,15 +35,19 @@ class RemoteSweep:
     stage: int | None
     objects: Objects
 
+    @property
+    def sweep_key(self) -> str:
+        suffix = f"_stage{self.stage}" if self.stage else ""
+        return f"sweep_state_{self.species}_{self.algorithm}{suffix}"
+
     def load(self) -> SweepState:
         """Read the saved state; raises StoreError when it cannot be believed."""
         from mesosweep.stores.gcs import GcsStore
         from mesosweep.stores.gcs_address import Address
 
         place = Address.parse(self.root)
-        suffix = f"_stage{self.stage}" if self.stage else ""
-        key = f"sweep_state_{self.species}_{self.algorithm}{suffix}"
-        loaded = GcsStore(place, bucket=self.objects.bucket(place.bucket)).load(key)
+        store = GcsStore(place, bucket=self.objects.bucket(place.bucket))
+        loaded = store.load(self.sweep_key)
         if loaded is None:
             raise UsageError(f"{self.root}: the sweep was moved away just now.")
         return loaded[0]
@@ -148,3 +157,57 @@ def remote_sweeps(
             hint="Name the bucket, or a folder in it: mesosweep status gs://BUCKET/sweeps",
         )
     return fitting
+
+
+def one_remote(
+    where: str, *, species: str | None, algorithm: str | None, stage: int | None = None
+) -> RemoteSweep:
+    """Return the one sweep below an address that fits, a `run-all` before a `launch`.
+
+    Raises as `remote_sweeps` does, and UsageError when several fit.
+    """
+    fitting = remote_sweeps(where, species=species, algorithm=algorithm, stage=stage)
+    whole = [sweep for sweep in fitting if sweep.stage is None]
+    if len(chosen := whole or fitting) > 1:
+        listed = ", ".join(sweep.root for sweep in chosen)
+        raise UsageError(
+            f"There are {len(chosen)} sweeps below {where}: {listed}.",
+            hint="Name the folder of one, or choose it with --species, --algorithm and --stage.",
+        )
+    return chosen[0]
+
+
+def sweep_at(
+    said: str | None, *, species: str | None, algorithm: str | None, stage: int | None = None
+) -> FoundSweep | RemoteSweep:
+    """Return the one sweep that `--output-dir` means, which may lie in a bucket.
+
+    Raises as `one_sweep` and `one_remote` do.
+    """
+    from mesosweep.stores.gcs_address import is_remote
+
+    where = said or os.environ.get("MESOSWEEP_OUTPUT_DIR") or "."
+    one = one_remote if is_remote(where) else _one_here
+    return one(where, species=species, algorithm=algorithm, stage=stage)
+
+
+def _one_here(
+    where: str, *, species: str | None, algorithm: str | None, stage: int | None
+) -> FoundSweep:
+    return one_sweep(Path(where), species=species, algorithm=algorithm, stage=stage)
+
+
+def note_root(here: Path, root: str) -> None:
+    """Leave word in a sweep's folder here of where in a bucket it is kept."""
+    from mesosweep.records.files import write_text
+
+    if root_noted(here) != root:
+        write_text(here / _NOTE, f"{root}\n")
+
+
+def root_noted(here: Path) -> str | None:
+    """Return the address in a bucket of a sweep's folder here; None where it has none."""
+    try:
+        return (here / _NOTE).read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mesosweep.cli.bundles import OF_BUNDLE, BundleName, JudgedOn, open_named
+from mesosweep.cli.pictures import (
+    ANIMATION,
+    COLUMNS,
+    FRAMES,
+    STRIP,
+    check_apply,
+    check_fits,
+    check_unsaid,
+    kind_of,
+    size_of,
+)
 from mesosweep.cli.taking import takes
-from mesosweep.domain.errors import UsageError
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
@@ -24,8 +34,6 @@ EXAMPLES = (
     "mesosweep render trials/local --seed 7 --out walk.gif --camera quarter"
 )
 _PANEL, _PICTURE = "Episodes", "Picture"
-_SIZES = {".mp4": (640, 480), ".gif": (320, 240), ".png": (320, 240)}
-_FPS = {".mp4": 25.0, ".gif": 12.5}
 
 
 @takes(OF_BUNDLE)
@@ -73,13 +81,19 @@ def render(
             min=1,
             max=60,
             rich_help_panel=_PICTURE,
-            help="Pictures a second (default 25 in a video, 12.5 in an animation); shown in real "
-            "time, so the nearest that divides the control rate.",
+            help="Pictures a second of a video (default 25) or an animation (12.5); shown in "
+            "real time, so the nearest that divides the control rate.",
         ),
     ] = None,
     frames: Annotated[
-        int, typer.Option("--frames", min=1, rich_help_panel=_PICTURE, help="Pictures of a strip.")
-    ] = 8,
+        int | None,
+        typer.Option(
+            "--frames",
+            min=1,
+            rich_help_panel=_PICTURE,
+            help=f"Pictures of a strip, of each episode (default {FRAMES}).",
+        ),
+    ] = None,
     every: Annotated[
         float | None,
         typer.Option(
@@ -92,9 +106,14 @@ def render(
         ),
     ] = None,
     columns: Annotated[
-        int,
-        typer.Option("--columns", min=1, rich_help_panel=_PICTURE, help="Columns of a strip."),
-    ] = 4,
+        int | None,
+        typer.Option(
+            "--columns",
+            min=1,
+            rich_help_panel=_PICTURE,
+            help=f"Columns of a strip (default {COLUMNS}).",
+        ),
+    ] = None,
     camera: Annotated[
         str | None,
         typer.Option(
@@ -120,47 +139,32 @@ def render(
     from mesosweep.plugins import Registry
     from mesosweep.worker.rendering import Look, record
 
-    kind = _kind(out)
-    width, height = _size(size, kind)
-    look = Look(width, height, camera, fine)
+    kind = kind_of(out)
+    check_apply(kind, {"--fps": fps, "--frames": frames, "--every": every, "--columns": columns})
+    look = Look(*size_of(size, kind), camera, fine)
     _can_draw()
     opened = open_named(bundle, flags, stage=stage, registry=Registry())
+    if opened.species.body is None:
+        said = {"--size": size, "--camera": camera, "--fine": fine or None}
+        check_unsaid(said, why=f"species '{opened.species.name}' draws its own pictures")
     recordings = [record(opened, number) for number in range(seed, seed + episodes)]
-    path = out or Path(f"{opened.species.name}-stage{opened.stage.number}{kind}")
-    if kind == ".png":
-        drawn = _strip(path, opened, recordings, look, frames=frames, every=every, columns=columns)
+    path = out or Path(f"{opened.species.name}-stage{opened.stage.number}{kind.suffix}")
+    if kind is STRIP:
+        drawn = _strip(
+            path,
+            opened,
+            recordings,
+            look,
+            frames=frames or FRAMES,
+            every=every,
+            columns=columns or COLUMNS,
+        )
     else:
-        drawn = _film(path, opened, recordings, look, fps=fps or _FPS[kind])
+        drawn = _film(path, opened, recordings, look, fps=fps or kind.fps)
     for recording in recordings:
         print(_outcome(recording.episode, recording.steps_per_s))
     print(f"{path}: {drawn}")
     return 0
-
-
-def _kind(out: Path | None) -> str:
-    kind = ".mp4" if out is None else out.suffix.lower()
-    if kind not in _SIZES:
-        raise UsageError(
-            f"--out {out}: '{kind}' is no format that can be drawn.",
-            hint=f"End the name with one of {', '.join(_SIZES)}",
-        )
-    return kind
-
-
-_LARGEST = 4096
-"""Pixels a side; an offscreen picture of more than that no common driver draws."""
-
-
-def _size(said: str | None, kind: str) -> tuple[int, int]:
-    if said is None:
-        return _SIZES[kind]
-    width, _, height = said.lower().partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) > 1 and int(height) > 1):
-        raise UsageError(f"--size {said}: is not WIDTHxHEIGHT.", hint="For example: --size 640x480")
-    if max(int(width), int(height)) > _LARGEST:
-        raise UsageError(f"--size {said}: at most {_LARGEST} pixels a side can be drawn.")
-    # H.264 halves both for its colours.
-    return int(width) // 2 * 2, int(height) // 2 * 2
 
 
 def _can_draw() -> None:
@@ -185,7 +189,10 @@ def _film(
     rate = recordings[0].steps_per_s
     stride = max(1, round(rate / fps))
     moments = [moment for recording in recordings for moment in recording.moments[::stride]]
-    write = write_gif if path.suffix.lower() == ".gif" else write_mp4
+    write = write_mp4
+    if path.suffix.lower() == ANIMATION.suffix:
+        check_fits(len(moments), (look.width, look.height))
+        write = write_gif
     count = write(path, draw(opened, moments, look), fps=rate / stride)
     return f"{count} pictures, {rate / stride:g} a second"
 
@@ -212,6 +219,7 @@ def _strip(
             stride = max(1, round(every * recording.steps_per_s))
             places = tuple(range(last, -1, -stride))[:frames][::-1]
         chosen += [recording.moments[place] for place in places]
+    check_fits(len(chosen), (look.width, look.height))
     pictures = list(draw(opened, chosen, look))
     write_png(path, strip(pictures, columns))
     return f"{len(pictures)} pictures"

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from mesosweep.domain.errors import UsageError
-
 EXAMPLES = (
     "mesosweep report sweeps/velociraptor/ppo\n\n"
     "mesosweep report sweeps/velociraptor/ppo --skills --video strike.mp4\n\n"
@@ -54,6 +52,7 @@ def report(
     from mesosweep.cli.faults import say
     from mesosweep.records.files import write_text
     from mesosweep.report.page.document import page
+    from mesosweep.report.page.skills import NAME as SKILLS
     from mesosweep.report.page.sweep import sweeps_below
     from mesosweep.report.page.videos import check_film
 
@@ -66,16 +65,13 @@ def report(
         if sweep.fault is not None:
             say(f"The page cannot tell who won. {sweep.fault}")
     if skills:
-        if found.mirror is not None:
-            raise UsageError(
-                f"--skills: the checkpoints of {found.shown} are not on this machine.",
-                hint="Copy the folder here first, e.g. gcloud storage cp -r URI .",
-            )
         from mesosweep.cli.skills import play_skills
         from mesosweep.plugins import Registry
 
         for sweep in sweeps:
-            play_skills(sweep, registry=Registry())
+            play_skills(sweep, registry=Registry(), bring=found.bring_bundle)
+            if (kept := sweep.root / SKILLS).is_file():
+                found.give(kept)
     path = found.place(out) if out else found.folder / _HTML
     write_text(path, page(sweeps, written_at=datetime.now(UTC), films=films))
     print(found.give(path))
@@ -88,7 +84,11 @@ def _wanted(name: str) -> bool:
     folder, _, file = name.rpartition("/")
     return (
         is_record(name)
-        or file in ("order.json", "commands.jsonl", "skills.json", "best_model.manifest.json")
+        or file
+        in (
+            *("order.json", "commands.jsonl", "skills.json", "verification.json"),
+            "best_model.manifest.json",
+        )
         or file.endswith(("_final.manifest.json", ".mp4", ".gif"))
         or ("sweep_state" in file and file.endswith(".json"))
         or folder.rpartition("/")[2] == "_ledger"

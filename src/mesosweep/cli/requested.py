@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,52 @@ if TYPE_CHECKING:
     from mesosweep.report.bill import Bill
     from mesosweep.report.cost import Measured
 
+_PRINTS = ("--request", "--json", "--no-check")
+"""Words of `plan` that say what of it is printed."""
 
-def requests_of(plan: SweepPlan, measured: Mapping[int, Measured]) -> Iterator[str]:
+
+def requests_of(
+    plan: SweepPlan, measured: Mapping[int, Measured], *, words: Sequence[str]
+) -> Iterator[str]:
     """Yield each stage's job as a YAML document.
 
-    Its timeout follows from the speed, where that was `measured`. Where a stage starts from the winner before, that one stands as WINNER: nobody knows it yet.
+    Its timeout follows from the speed, where that was `measured`. Where a stage starts from the
+    winner before, that one stands as WINNER: nobody knows it yet. `words` is the command that made
+    the plan: trials refuse to start without their study's document, and it can print that, too.
 
     Raises:
         UsageError: trials run on this machine.
     """
-    from mesosweep.backends.vertex.request import Go, build_request
+    from mesosweep.backends.vertex.request import Go, build_request, study_uri
     from mesosweep.backends.vertex.written import as_yaml
 
     settings = replace(_settings(plan), trial_s=_trial_s(plan, measured))
+    again = shlex.join(["mesosweep", *(word for word in words if word not in _PRINTS)])
     for number, study in enumerate(_studies(plan)):
-        request = build_request(study, settings, Go.first(study))
-        yield ("---\n" if number else "") + as_yaml(request, location=settings.location)
+        go = Go.first(study)
+        put = f"{again} --study {study.stage} | gcloud storage cp - {study_uri(go)}"
+        request = build_request(study, settings, go)
+        yield ("---\n" if number else "") + (
+            f"# Sent by hand, its trials need their document first:\n# {put}\n"
+            + as_yaml(request, location=settings.location)
+        )
+
+
+def document_of(plan: SweepPlan, stage: int) -> str:
+    """Return the `study.json` of a stage's first job: what each of its trials must find itself to be.
+
+    Raises:
+        UsageError: trials run on this machine, or there is no such stage.
+    """
+    from mesosweep import __version__
+    from mesosweep.records.study_file import study_file, written
+
+    _settings(plan)
+    for study in _studies(plan):
+        if study.stage == stage:
+            return written(study_file(study, plan, core=__version__, attempt=study.attempt))
+    listed = ", ".join(str(each.number) for each in plan.stages)
+    raise UsageError(f"--study {stage}: the plan has no such stage.", hint=f"There are: {listed}.")
 
 
 def bill_of(plan: SweepPlan, measured: Mapping[int, Measured]) -> Bill:
@@ -83,7 +114,7 @@ def _settings(plan: SweepPlan) -> JobSettings:
 
     if not plan.job and plan.backend == "local":
         raise UsageError(
-            "--request: trials run on this machine, so no job is sent.",
+            "Trials run on this machine, so no job is sent, and there is none to print.",
             hint="Say where they run: --project, --bucket and --image.",
         )
     return JobSettings.of(plan, environ=os.environ, trial_s={})

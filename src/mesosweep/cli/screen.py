@@ -34,7 +34,7 @@ def output() -> Console:
 def follower(picture: Picture, *, now: Callable[[], datetime]) -> AbstractContextManager[Follower]:
     """Return a live table for a person at a terminal, plain lines for everyone else."""
     if is_repaintable(sys.stderr):
-        from mesosweep.report.table import LiveTable
+        from mesosweep.report.live import LiveTable
 
         return LiveTable(picture, console=_console(sys.stderr), now=now)
     from mesosweep.cli.faults import say

@@ -31,6 +31,10 @@ class Site(Protocol):
     stopping: str
     """What the first signal is answered with."""
 
+    @property
+    def before(self) -> tuple[str, ...]:
+        """How a command that speaks to its jobs begins: `rehearse` where that is one."""
+
     def state(self) -> SweepState | None:
         """Return what is saved of the sweep; None when there is nothing to go on with."""
 
@@ -67,12 +71,16 @@ class Site(Protocol):
     def ended(self, backend: Backend, job: JobRef) -> str | None:
         """Answer a second signal; return what became of the job."""
 
+    def given_up(self, job: JobRef) -> str | None:
+        """Answer a third signal, which came while the job was ended; return what is known of it."""
+
 
 class LocalSite:
     """Trials are processes of this machine, and everything lies in one folder."""
 
     goes_on_alone = False
     stopping = STOPPING
+    before = ()
 
     def __init__(self, plan: SweepPlan, registry: Registry) -> None:
         if plan.root.startswith("gs://"):
@@ -141,6 +149,10 @@ class LocalSite:
 
     def ended(self, backend: Backend, job: JobRef) -> str | None:
         del backend, job  # workers end with us, at their last checkpoint
+        return None
+
+    def given_up(self, job: JobRef) -> str | None:
+        del job  # as above
         return None
 
 

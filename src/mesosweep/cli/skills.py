@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from mesosweep.report.page.sweep import Stage, Sweep
 
 
-def play_skills(sweep: Sweep, *, registry: Registry) -> None:
+def play_skills(
+    sweep: Sweep, *, registry: Registry, bring: Callable[[Path], Path] = lambda policy: policy
+) -> None:
     """Leave `skills.json` in a sweep's folder; what was played already is not played again.
+
+    `bring` has all parts of a winner's bundle here before it is played.
 
     Raises:
         CheckpointDamaged: a winner's bundle is not whole.
@@ -25,13 +29,17 @@ def play_skills(sweep: Sweep, *, registry: Registry) -> None:
     from mesosweep.report.page.skills import read_played, write_played
 
     known = {(told.identity, told.on): told for told in read_played(sweep.root)}
-    for told in _missing(sweep, known, registry=registry):
+    for told in _missing(sweep, known, registry=registry, bring=bring):
         known[told.identity, told.on] = told
         write_played(sweep.root, known.values())
 
 
 def _missing(
-    sweep: Sweep, known: dict[tuple[str, int], Played], *, registry: Registry
+    sweep: Sweep,
+    known: dict[tuple[str, int], Played],
+    *,
+    registry: Registry,
+    bring: Callable[[Path], Path],
 ) -> Iterator[Played]:
     from mesosweep.report.page.skills import Played, identity_of, policy_of
 
@@ -45,7 +53,7 @@ def _missing(
                 continue
             if (identity, stage.number) not in known:
                 say(f"Playing the winner of {winner.title} on {stage.title} …")
-                score = _score(policy, stage, registry=registry)
+                score = _score(bring(policy), stage, registry=registry)
                 yield Played(identity, stage.number, score)
 
 

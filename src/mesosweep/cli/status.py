@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mesosweep.cli.faults import complain
 from mesosweep.cli.found import FoundSweep, is_at_work, one_of, output_dir, sweeps
 from mesosweep.cli.options import AlgorithmName, AsJson, OutputDir, Species
-from mesosweep.domain.errors import UsageError
+from mesosweep.domain.errors import StoreUnreachable, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -47,22 +50,41 @@ def status(
     """Show trials, winners and gates of the sweeps in a folder or a bucket.
 
     Reads the saved state only: it neither disturbs a running sweep nor needs one. Where a
-    bucket does not answer, the copy in --output-dir is shown, and said to be one.
+    bucket does not answer, the copy in --output-dir is shown, said to be one, and the exit code
+    is 5.
     """
     if where is None and ctx.obj.rehearsal is not None:
         where = f"gs://{os.environ['MESOSWEEP_BUCKET']}"
+    unread: StoreUnreachable | None = None
     if where is not None and where.startswith(("gs://", "/gcs/")):
-        shown = _in_bucket(where, output, species=species, algorithm=algorithm, stage=stage)
+        try:
+            shown = _in_bucket(where, species=species, algorithm=algorithm, stage=stage)
+        except StoreUnreachable as cause:
+            unread, directory = cause, output_dir(output)
+            shown = _copies(cause, directory, species=species, algorithm=algorithm, stage=stage)
     else:
         directory = Path(where) if where else output_dir(output)
         found = sweeps(directory, species=species, algorithm=algorithm, stage=stage)
         shown = [(with_progress(sweep), _waits(sweep)) for sweep in _one_if(found, as_json)]
+    _show(shown, as_json=as_json, copy_of=where if unread is not None else None)
+    if unread is None:
+        return 0
+    complain(f"{unread} What is shown is the copy in {directory}.", unread.hint)
+    return unread.exit_code
+
+
+def _show(
+    shown: Sequence[tuple[SweepState, str]], *, as_json: bool, copy_of: str | None = None
+) -> None:
+    """Show each state, and what is to be said of it; `copy_of` is what it stands in for."""
     if as_json:
         from mesosweep.report.documents import status_document
 
-        state, _ = shown[0]
-        print(json.dumps(status_document(state), indent=2, allow_nan=False))
-        return 0
+        document = status_document(shown[0][0])
+        if copy_of is not None:
+            document["copy_of"] = copy_of
+        print(json.dumps(document, indent=2, allow_nan=False))
+        return
     from mesosweep.cli.screen import output as console_of_results
     from mesosweep.report.picture import Picture
     from mesosweep.report.summary import show, summary
@@ -80,7 +102,6 @@ def status(
         if waits:
             parts.append(f"{waits}\n")
         show(console, (*parts, *rest))
-    return 0
 
 
 def _one_if(found: list[FoundSweep], one: bool) -> list[FoundSweep]:
@@ -88,29 +109,44 @@ def _one_if(found: list[FoundSweep], one: bool) -> list[FoundSweep]:
 
 
 def _in_bucket(
-    where: str,
-    output: str | None,
+    where: str, *, species: str | None, algorithm: str | None, stage: int | None
+) -> list[tuple[SweepState, str]]:
+    """Return the states in a bucket; raises StoreUnreachable where it does not answer."""
+    from mesosweep.cli.remote import remote_sweeps
+
+    found = remote_sweeps(where, species=species, algorithm=algorithm, stage=stage)
+    return [(sweep.with_progress(), "") for sweep in found]
+
+
+def _copies(
+    cause: StoreUnreachable,
+    directory: Path,
     *,
     species: str | None,
     algorithm: str | None,
     stage: int | None,
 ) -> list[tuple[SweepState, str]]:
-    """Return the states in a bucket; where it does not answer, the copies here."""
-    from mesosweep.cli.faults import say
-    from mesosweep.cli.remote import remote_sweeps
-    from mesosweep.domain.errors import StoreUnreachable
+    """Return the copies here of states in a bucket that did not answer, and that they are copies.
 
+    Raises:
+        StoreUnreachable: there are none.
+    """
     try:
-        found = remote_sweeps(where, species=species, algorithm=algorithm, stage=stage)
-        return [(sweep.with_progress(), "") for sweep in found]
-    except StoreUnreachable as cause:
-        directory = output_dir(output)
-        try:
-            here = sweeps(directory, species=species, algorithm=algorithm, stage=stage)
-        except UsageError:
-            raise cause from None
-        say(f"{cause}\nThis is the copy in {directory}, as this machine saw it last.")
-        return [(with_progress(sweep), "") for sweep in here]
+        found = sweeps(directory, species=species, algorithm=algorithm, stage=stage)
+    except UsageError:
+        raise cause from None
+    return [
+        (with_progress(sweep), f"A COPY, as this machine saw it {_seen(sweep)}.") for sweep in found
+    ]
+
+
+def _seen(sweep: FoundSweep) -> str:
+    """Say when a saved state was written here."""
+    try:
+        at = (sweep.root / f"{sweep.sweep_key}.json").stat().st_mtime
+    except OSError:
+        return "last"
+    return f"last, on {datetime.fromtimestamp(at, UTC):%Y-%m-%d at %H:%M} UTC"
 
 
 def _waits(sweep: FoundSweep) -> str:
@@ -122,9 +158,12 @@ def _waits(sweep: FoundSweep) -> str:
         if stage.job is not None and stage.status == "running" and stage.job.backend != "local"
     }
     if elsewhere:
+        from mesosweep.cli.remote import root_noted
+
+        root = root_noted(sweep.root) or "gs://BUCKET/sweeps/…"
         return (
             f"It runs on {', '.join(elsewhere)}; this is what was seen last. As of now: "
-            "mesosweep status gs://BUCKET/sweeps/…"
+            f"mesosweep status {root}"
         )
     waiting = _waiting(state)
     if not waiting or is_at_work(sweep.root):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +14,9 @@ from mesosweep.cli.clocks import now
 from mesosweep.cli.ending import collecting, conclude, line, submitted, tell
 from mesosweep.cli.faults import say
 from mesosweep.cli.interrupt import Stop
+from mesosweep.cli.leaving import Underway
 from mesosweep.cli.panels import CLOUD, OUTPUT
-from mesosweep.domain.errors import BudgetReached, Interrupted, MesosweepError, Refused
+from mesosweep.domain.errors import Interrupted, MesosweepError
 
 if TYPE_CHECKING:
     from mesosweep.cli.argv import Words
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from mesosweep.cli.site import Site
     from mesosweep.domain.events import Event, Verified
     from mesosweep.domain.plan import SweepPlan
-    from mesosweep.domain.study import JobRef, Study
+    from mesosweep.domain.study import Study
     from mesosweep.domain.trial import Trial
     from mesosweep.plugins import Registry
-    from mesosweep.ports import Backend, Judge
+    from mesosweep.ports import Judge
     from mesosweep.report.picture import Picture
     from mesosweep.worker.check import StageCheck
 
@@ -60,9 +61,9 @@ Yes = Annotated[
 ]
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class _Run:
-    """One process's go at a sweep: where it is, and what it should tell in the end."""
+    """One process's go at a sweep: what is run where, and who hears of it."""
 
     site: Site
     plan: SweepPlan
@@ -70,12 +71,7 @@ class _Run:
     events: Path | None
     follows: bool
     """Whether to watch jobs that would go on alone."""
-    job: JobRef | None = None
-    """Under way."""
-    is_asking: bool = False
-    """A job is being asked for, and no answer has come yet."""
-    fates: list[str] = field(default_factory=list)
-    """What becomes of it, to be told when the screen is free."""
+    underway: Underway
 
 
 def execute(
@@ -108,23 +104,24 @@ def execute(
     with acquire_lock(site.here, now=now()):
         remember(site.here, words.argv, now=now())
         plan = replace(site.as_sent(plan), first_attempt=site.next_attempt())
-        going = _Run(site, plan, measured, events, follows)
+        underway = Underway(site)
+        going = _Run(site, plan, measured, events, follows, underway)
         picture = unseen = picture_of(plan, seen_at=now())
         try:
             for seen in _pictures(going, unseen):
                 picture = seen
         except (Interrupted, KeyboardInterrupt):
-            tell(going.fates)
+            tell(underway.fates)
             say(f"Stopped. Everything is saved; go on with:\n  {line(come_back)}")
             return Interrupted.exit_code
         except MesosweepError:
             site.gather()
             if picture is not unseen:
                 conclude(picture, come_back)
-            tell(going.fates)
+            tell(underway.fates)
             raise
-    if site.goes_on_alone and not follows and going.job is not None:
-        submitted(going.job, plan, words)
+    if site.goes_on_alone and not follows and underway.job is not None:
+        submitted(underway.job, plan, words)
         return 0
     conclude(picture, come_back, collect=collecting(plan, words))
     return GATE_MISSED if gate_was_missed(picture.state) else 0
@@ -149,9 +146,10 @@ def _looked_at(
     """Look at all that would fail after hours and can be known in seconds; return what was found."""
     if not has_begun and plan.load is not None:
         from mesosweep.records.bundle import open_bundle
+        from mesosweep.stores import reach
 
         # A checkpoint that no trial could start from is refused before anything is written.
-        open_bundle(Path(plan.load.uri))
+        open_bundle(reach.bundle(plan.load.uri))
     # What a cloud charges depends on the speed; else a sweep that has begun was checked then.
     if not check or (has_begun and not site.goes_on_alone):
         return {}
@@ -169,7 +167,7 @@ def _pictures(going: _Run, picture: Picture) -> Iterator[Picture]:
     from mesosweep.report.events import EventFile
     from mesosweep.report.results.stage_files import StageFiles
 
-    site, plan = going.site, going.plan
+    site, plan, underway = going.site, going.plan, going.underway
     with ExitStack() as open_things:
         readers: list[Callable[[Event], None]] = []
         if going.events is not None:
@@ -194,57 +192,15 @@ def _pictures(going: _Run, picture: Picture) -> Iterator[Picture]:
         )
         try:
             for event in told:
-                _follow_job(going, event)
+                underway.follow(event)
                 for read in readers:
                     read(event)
                 yield screen.picture
-                if going.job is not None and site.goes_on_alone and not going.follows:
+                if underway.job is not None and site.goes_on_alone and not going.follows:
                     return
         except (Exception, KeyboardInterrupt) as error:
-            _leave(going, backend, error)
+            underway.leave(backend, error)
             raise
-
-
-def _follow_job(going: _Run, event: Event) -> None:
-    """Know the job that is under way, so that it can be left or ended."""
-    from mesosweep.domain.events import (
-        RetryScheduled,
-        StageFailed,
-        StudyReattached,
-        StudySubmitted,
-        StudySubmitting,
-        WinnerChosen,
-    )
-
-    going.is_asking = isinstance(event, StudySubmitting | RetryScheduled)
-    match event:
-        case StudySubmitted(job=job) | StudyReattached(job=job):
-            going.job = job
-        case WinnerChosen() | StageFailed():
-            going.job = None
-        case _:
-            pass
-
-
-def _leave(going: _Run, backend: Backend, error: BaseException) -> None:
-    """Do with a job under way what its place does when nobody looks at it any more."""
-    site = going.site
-    if going.job is None and going.is_asking and site.goes_on_alone:
-        if not isinstance(error, Refused | BudgetReached):
-            going.fates.append(
-                "No answer tells whether the job was created. The same command finds it if it was; "
-                "so does `mesosweep jobs list`."
-            )
-        return
-    # What went over its budget was ended before that was said.
-    if going.job is None or isinstance(error, BudgetReached):
-        return
-    is_order = isinstance(error, KeyboardInterrupt)
-    if isinstance(error, Interrupted):
-        is_order = site.is_told_again()
-    fate = (site.ended if is_order else site.left)(backend, going.job)
-    if fate is not None:
-        going.fates.append(fate)
 
 
 def _judged(judge: Judge, stop: Stop) -> Judge:

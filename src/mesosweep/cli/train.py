@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from mesosweep.cli.options import AsJson
+from mesosweep.cli.options_training import (
+    CurriculumSeeds,
+    From,
+    NoCheck,
+    Parallel,
+    Passes,
+    StopAtGate,
+)
 from mesosweep.cli.taking import takes
-from mesosweep.domain.errors import GateNotPassed, Interrupted, StageError, UsageError
+from mesosweep.domain.errors import GateNotPassed, Interrupted, StageError
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
     from mesosweep.cli.lineages import Lineage
     from mesosweep.domain.plan import SweepPlan
-    from mesosweep.domain.state import SweepState
     from mesosweep.plugins import Registry
     from mesosweep.report.training import Run
 
@@ -31,7 +37,6 @@ EXAMPLES = (
     "--override 1.ppo.learning_rate=3e-4 2.ppo.learning_rate=1e-4\n\n"
     "Interrupt it at any moment; the same command goes on."
 )
-_PANEL = "Production run"
 _TAKEN = (
     *("species", "algorithm", "load"),
     *("timesteps", "timesteps_stage", "n_envs", "trial_timeout"),
@@ -46,59 +51,12 @@ def train(
     flags: Flags,
     ctx: typer.Context,
     *,
-    found: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            metavar="DIR",
-            rich_help_panel=_PANEL,
-            help="Train with what the sweep in DIR found: its winners' settings, stage by stage.",
-        ),
-    ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(
-            "--seeds",
-            min=1,
-            rich_help_panel=_PANEL,
-            help="How many training seeds, each a curriculum of its own: --seed and those after it.",
-        ),
-    ] = 1,
-    parallel: Annotated[
-        int | None,
-        typer.Option(
-            "--parallel",
-            metavar="COUNT",
-            min=1,
-            rich_help_panel=_PANEL,
-            help="Seeds at a time (default: one per core).",
-        ),
-    ] = None,
-    passes: Annotated[
-        int,
-        typer.Option(
-            "--passes",
-            min=0,
-            rich_help_panel=_PANEL,
-            help="A stage's gate must be passed by so many evaluations in a row, and by the panel.",
-        ),
-    ] = 3,
-    on_gate_fail: Annotated[
-        str | None,
-        typer.Option(
-            "--on-gate-fail",
-            metavar="stop|best",
-            rich_help_panel=_PANEL,
-            help="When a seed does not pass a stage: 'stop' there (default), or go on with its "
-            "'best' checkpoint.",
-        ),
-    ] = None,
-    no_check: Annotated[
-        bool,
-        typer.Option(
-            "--no-check", rich_help_panel=_PANEL, help="Begin at once: build no stage first."
-        ),
-    ] = False,
+    found: From = None,
+    seeds: CurriculumSeeds = 1,
+    parallel: Parallel = None,
+    passes: Passes = 3,
+    on_gate_fail: StopAtGate = None,
+    no_check: NoCheck = False,
     as_json: AsJson = False,
 ) -> int:
     """Train the whole curriculum, each stage from the last one's checkpoint, and verify it.
@@ -106,13 +64,14 @@ def train(
     Everything lies in DIR/train/SPECIES/ALGORITHM/seedN.
     """
     from mesosweep.cli.faults import say
+    from mesosweep.cli.from_sweep import with_found
     from mesosweep.plugins import Registry
     from mesosweep.settings.plan import usable_cores
 
     registry = Registry()
     flags = replace(flags, on_gate_fail=on_gate_fail)
     if found is not None:
-        flags = _with_found(flags, found)
+        flags = with_found(flags, found)
     plans = _plans(flags, registry=registry, passes=passes, seeds=seeds)
     for note in dict.fromkeys(note for plan in plans for note in plan.notes):
         say(note)
@@ -122,7 +81,6 @@ def train(
         plans,
         registry=registry,
         parallel=min(seeds, parallel or usable_cores()),
-        passes=passes,
         again=ctx.obj.argv,
         as_json=as_json,
     )
@@ -144,58 +102,6 @@ def _plans(flags: Flags, *, registry: Registry, passes: int, seeds: int) -> list
     ]
 
 
-def _with_found(flags: Flags, place: Path) -> Flags:
-    """Return flags whose stage files are those that a sweep found, written into the run's folder."""
-    from mesosweep.cli.export import found_stages
-    from mesosweep.cli.found import output_dir
-    from mesosweep.records.files import write_text
-    from mesosweep.records.stage_file import stage_file_name, stage_text
-    from mesosweep.settings.production import folder_of
-
-    if flags.stage_dir:
-        raise UsageError(
-            "--from contradicts --stage-dir: both say which stage files to use.",
-            hint="Write the found ones out to edit them: mesosweep export stages DIR",
-        )
-    state = _swept(place, flags)
-    files = {
-        stage_file_name(stage): stage_text(stage, comments=comments)
-        for stage, comments in found_stages(state)
-    }
-    text = "".join(f"{name}\n{content}" for name, content in sorted(files.items()))
-    short = hashlib.sha256(text.encode()).hexdigest()[:6]
-    home = folder_of(str(output_dir(flags.output_dir)), state.species, state.algorithm)
-    # Named by content: a sweep that goes on does not change what a run was begun with.
-    folder = home / f"found-{short}"
-    for name, content in files.items():
-        if not (folder / name).exists():
-            write_text(folder / name, content)
-    return replace(flags, species=state.species, algorithm=state.algorithm, stage_dir=str(folder))
-
-
-def _swept(place: Path, flags: Flags) -> SweepState:
-    """Return the state of the sweep in a folder: its own, or the one that it wrote to."""
-    from mesosweep.cli.bundles import state_in
-    from mesosweep.cli.found import one_sweep
-
-    if "://" in str(place) or str(place).startswith("gs:"):
-        raise UsageError(
-            f"--from {place}: a sweep in a bucket cannot be read from here.",
-            hint="Name the folder of its copy on this machine.",
-        )
-    state = state_in(place)
-    if state is None:
-        species, algorithm = flags.species, flags.algorithm
-        state = one_sweep(place, species=species, algorithm=algorithm).load()
-    for what, said, theirs in (
-        ("species", flags.species, state.species),
-        ("algorithm", flags.algorithm, state.algorithm),
-    ):
-        if said not in (None, theirs):
-            raise UsageError(f"--from {place}: is a sweep of {what} {theirs}, not of {said}.")
-    return state
-
-
 def _has_begun(plan: SweepPlan) -> bool:
     return plan.resume and (Path(plan.root) / f"{plan.sweep_key}.json").exists()
 
@@ -204,10 +110,11 @@ def _preflight(plan: SweepPlan) -> None:
     """Build every stage as it will be trained, so that the last one does not fail after hours."""
     from mesosweep.cli.faults import say
     from mesosweep.records.bundle import open_bundle
+    from mesosweep.stores import reach
     from mesosweep.worker.check import checked
 
     if plan.load is not None:
-        open_bundle(Path(plan.load.uri))
+        open_bundle(reach.bundle(plan.load.uri))
     say("Building every stage (--no-check skips it) …")
     checked(plan)
 
@@ -217,12 +124,10 @@ def _run(
     *,
     registry: Registry,
     parallel: int,
-    passes: int,
     again: Sequence[str],
     as_json: bool,
 ) -> int:
     from mesosweep.backends._workers import LocalRunner
-    from mesosweep.backends.consecutive import Consecutive
     from mesosweep.cli.faults import say
     from mesosweep.cli.interrupt import Stop
     from mesosweep.cli.lineages import exit_code_of, lineages_of, teller, walk
@@ -234,7 +139,7 @@ def _run(
     backend = SampledBackend(
         "local",
         sampler=registry.get(SAMPLERS, plans[0].sampler)(),
-        runner=Consecutive(LocalRunner(registry), passes),
+        runner=LocalRunner(registry),
     )
     tell = teller(lineages, say)
     come_back = shlex.join(["mesosweep", *(word for word in again if word != "--no-resume")])

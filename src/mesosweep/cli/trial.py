@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from mesosweep.cli.options import SPACE
+from mesosweep.cli.options import JUDGING, SPACE
 from mesosweep.cli.taking import takes
 from mesosweep.domain.errors import UsageError
+from mesosweep.domain.trial import CheckpointKind
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _EXIT = {"finished": 0, "stopped": 0, "running": 130}
 _TAKEN = (
     *("species", "algorithm", "stage", "load"),
     *("timesteps", "n_envs", "override", "stage_dir", "seed"),
-    *("eval_freq", "eval_episodes", "panel_episodes"),
+    *("eval_freq", "eval_episodes", "panel_episodes", "handoff"),
     *("output_dir", "save_freq", "device", "tracker", "trust"),
 )
 
@@ -49,6 +50,17 @@ def trial(
             min=0,
             rich_help_panel=SPACE,
             help="Which try at its stage it belongs to; a part of its seed.",
+        ),
+    ] = 0,
+    passes: Annotated[
+        int,
+        typer.Option(
+            "--passes",
+            metavar="COUNT",
+            min=0,
+            rich_help_panel=JUDGING,
+            help="So many evaluations in a row must pass the gate, up to the checkpoint that is "
+            "handed on (default: the panel alone tells).",
         ),
     ] = 0,
     study: Annotated[
@@ -69,14 +81,23 @@ def trial(
     from mesosweep.cli.faults import say
     from mesosweep.cli.interrupt import Stop
     from mesosweep.worker.published import run_asked
+    from mesosweep.worker.tuning import is_watched
 
     words: Words = ctx.obj
     request = request_from(
-        flags, injected=words.injected, attempt=attempt, study=study, environ=os.environ
+        flags,
+        injected=words.injected,
+        attempt=attempt,
+        passes=passes,
+        study=study,
+        environ=os.environ,
     )
     with Stop(say) as stop:
         ended = run_asked(request, stop=stop)
     _tell(ended, request)
+    if ended.status == "diverged" and is_watched():
+        # To a tuning service an error is a broken image. This trial ran, and its record tells.
+        return 0
     return _EXIT.get(ended.status, 1)
 
 
@@ -86,6 +107,7 @@ def request_from(
     injected: Mapping[str, str],
     attempt: int,
     environ: Mapping[str, str],
+    passes: int = 0,
     study: str | None = None,
 ) -> TrialRequest:
     """Return what is asked for: by a flag, else by the environment, as for a sweep.
@@ -116,6 +138,8 @@ def request_from(
         stage=stage,
         **said,
         attempt=attempt,
+        passes=passes,
+        handoff=cast("CheckpointKind", ask.one_of("handoff", get_args(CheckpointKind))),
         load=flags.load,
         study=study,
         stage_dir=folder_at(stage_dir) if stage_dir else None,

@@ -112,7 +112,7 @@ class StudyProgressed:
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled:
-    """The backend did not answer; the engine tries again after `wait_s`."""
+    """The backend or a bucket did not answer; the engine tries again after `wait_s`."""
 
     stage: int
     reason: str

@@ -33,6 +33,8 @@ class StagePlan:
     enqueued: tuple[Assignment, ...] = ()
     warm_starts: bool = False
     """Whether a checkpoint is handed in, so that warm-up and ramp apply."""
+    passes: int = 0
+    """So many evaluations in a row must pass the gate, up to the checkpoint that is handed on."""
     grace_steps: int = 0
     """The longest warm-up and ramp together that a trial may have; none is stopped before."""
 
@@ -114,6 +116,7 @@ class SweepPlan:
             parallel=stage.parallel,
             settings=stage.settings,
             gate=stage.gate,
+            passes=stage.passes,
             load=load,
             fixed=fixed,
             default=default,

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, stdev
 
-_Z95 = 1.959963984540054
+from mesosweep.domain.interval import half_width_95
+
 _FORWARD_VELOCITY = "forward_velocity"
 
 
@@ -66,15 +67,23 @@ class Score:
         return math.isfinite(self.mean_reward)
 
     @property
-    def half_width(self) -> float:
-        """Half of the 95 % interval of the mean reward (normal approximation)."""
-        return _Z95 * self.std_reward / math.sqrt(self.episodes)
+    def half_width(self) -> float | None:
+        """Half of the 95 % interval of the mean reward; None for a single episode."""
+        return half_width_95(self.std_reward, self.episodes)
+
+    def half_width_from(self, other: Score) -> float | None:
+        """Half of the 95 % interval of the difference of two means; None for a single episode."""
+        mine, theirs = self.half_width, other.half_width
+        return None if mine is None or theirs is None else math.hypot(mine, theirs)
 
     def exceeds(self, other: Score) -> bool:
-        """Whether this mean lies above the other's by more than the 95 % interval of the difference."""
-        if not (self.is_finite and other.is_finite):
+        """Whether this mean lies above the other's by more than the 95 % interval of the difference.
+
+        A single episode never tells.
+        """
+        spread = self.half_width_from(other)
+        if spread is None or not (self.is_finite and other.is_finite):
             return False
-        spread = math.hypot(self.half_width, other.half_width)
         return self.mean_reward - other.mean_reward > spread
 
 

@@ -12,7 +12,8 @@ from mesosweep.domain.stopping import Stopping
 from mesosweep.domain.trial import Checkpoint, CheckpointKind, Trial
 
 SelectBy: TypeAlias = Literal["panel_mean_reward", "best_mean_reward"]
-JobState: TypeAlias = Literal["running", "succeeded", "failed", "cancelled"]
+JobState: TypeAlias = Literal["running", "succeeded", "incomplete", "failed", "cancelled"]
+"""`incomplete`: all that was asked for is done, and by now more is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Study:
     parallel: int
     settings: TrialSettings
     gate: Gate = field(default_factory=Gate)
+    passes: int = 0
+    """So many evaluations in a row must pass the gate, up to the checkpoint that is handed on."""
     load: Checkpoint | None = None
     """The previous winner's bundle, to start from."""
     fixed: Assignment = field(default_factory=dict)
@@ -106,6 +109,8 @@ def trial_arguments(study: Study, assignment: Assignment) -> tuple[str, ...]:
         f"--attempt={study.attempt}",
         f"--device={study.device}",
     ]
+    if study.passes:
+        argv += [f"--passes={study.passes}", f"--handoff={study.handoff}"]
     if study.load is not None:
         argv.append(f"--load={study.load.uri}")
     if study.stage_dir is not None:
@@ -134,6 +139,8 @@ class JobRef:
     """Resource name or folder; meaningful to the backend only."""
     url: str | None = None
     """Where a person can watch it."""
+    note: str | None = field(default=None, compare=False)
+    """What is worth saying of it when it is submitted or found; never saved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 
-from mesosweep.domain.errors import Interrupted, RepeatedFailure
+from mesosweep.domain.errors import BackendError, Interrupted, RepeatedFailure
 from mesosweep.domain.events import (
     Event,
     StageFailed,
@@ -38,7 +39,8 @@ def follow(
     """Attach to the study or submit it, then watch it to its end.
 
     Each group of facts is one look at the backend; the caller records it before
-    asking for the next, so `journal.state` is always what was told so far.
+    asking for the next, so `journal.state` is always what was told so far. A study that
+    was asked for more trials while its job ran is submitted again for the rest.
 
     Raises:
         Interrupted: `stop` said so between two polls.
@@ -46,15 +48,25 @@ def follow(
         BackendError: it refused, or did not answer often enough.
     """
     yield (StudySubmitting(clock.now(), study),)
-    job = yield from _attached(study, backend=backend, clock=clock, retry=retry)
+    job, _ = yield from _attached(study, backend=backend, clock=clock, retry=retry)
     while True:
         snapshot = yield from asked(
-            lambda: backend.poll(job), stage=study.stage, retry=retry, clock=clock
+            partial(backend.poll, job), stage=study.stage, retry=retry, clock=clock
         )
         yield news(journal.state.stage(study.stage), snapshot)
         match snapshot.state:
             case "succeeded":
                 return
+            case "incomplete":
+                yield (StudySubmitting(clock.now(), study),)
+                ended = job
+                job, is_new = yield from _attached(study, backend=backend, clock=clock, retry=retry)
+                if job == ended and not is_new:
+                    raise BackendError(
+                        f"Stage {study.stage} ({study.stage_name}): {snapshot.message}, but only "
+                        f"{job.name} was found.",
+                        hint="Run the same command again to ask for the rest.",
+                    )
             case "failed" | "cancelled":
                 reason = snapshot.message or f"the study was {snapshot.state}"
                 yield (StageFailed(clock.now(), study.stage, reason),)
@@ -97,8 +109,8 @@ def _was_lost_too_soon(before: Trial, now: Trial) -> bool:
 
 def _attached(
     study: Study, *, backend: Backend, clock: Clock, retry: Retry
-) -> Generator[Facts, None, JobRef]:
-    """Find the study's job, or submit it.
+) -> Generator[Facts, None, tuple[JobRef, bool]]:
+    """Find the study's job, or submit it; returns it and whether it is new.
 
     `find` comes before every `submit`, retries included: after a lost answer the job
     may be there, and sending it twice would be paid twice.
@@ -111,4 +123,4 @@ def _attached(
 
     job, is_new = yield from asked(attach, stage=study.stage, retry=retry, clock=clock)
     yield ((StudySubmitted if is_new else StudyReattached)(study.stage, job),)
-    return job
+    return job, is_new

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mesosweep.domain.errors import PlanMismatch
-from mesosweep.domain.events import Event, SweepFinished, SweepResumed, SweepStarted
+from mesosweep.domain.events import (
+    Event,
+    StudySubmitting,
+    SweepFinished,
+    SweepResumed,
+    SweepStarted,
+)
 from mesosweep.domain.plan import SweepPlan, differences
 from mesosweep.domain.state import StageState, SweepState
 from mesosweep.domain.winner import Winner
+from mesosweep.engine.retry import Retry, asked, flat
 from mesosweep.ports import Clock, Store
 
 _SHOWN = 12
@@ -20,29 +27,40 @@ class Journal:
     """The state of one sweep while it runs."""
 
     def __init__(
-        self, plan: SweepPlan, store: Store, clock: Clock, loaded: tuple[SweepState, str] | None
+        self,
+        plan: SweepPlan,
+        store: Store,
+        clock: Clock,
+        loaded: tuple[SweepState, str] | None,
+        *,
+        retry: Retry,
     ) -> None:
         self._key = plan.sweep_key
+        self._first = plan.stages[0].number
         self._store = store
         self._clock = clock
+        self._retry = retry
         self._is_new = loaded is None
         self._version = loaded[1] if loaded else None
         self._saved = loaded[0] if loaded else None
         self.state = _with_stages(loaded[0] if loaded else _empty(plan), plan)
 
     @classmethod
-    def open(cls, plan: SweepPlan, store: Store, clock: Clock) -> Journal:
+    def open(
+        cls, plan: SweepPlan, store: Store, clock: Clock, *, retry: Retry | None = None
+    ) -> Journal:
         """Load what is known of the sweep.
 
         Raises:
             PlanMismatch: it is another plan's; the message prints the difference.
+            StoreUnreachable: whether there is anything is not known, so nothing is begun.
         """
         if not plan.resume:
             store.set_aside(plan.sweep_key)
         loaded = store.load(plan.sweep_key)
         if loaded is not None and loaded[0].fingerprint != plan.fingerprint:
             raise _mismatch(plan, loaded[0])
-        return cls(plan, store, clock, loaded)
+        return cls(plan, store, clock, loaded, retry=retry or Retry())
 
     def opening(self) -> Iterator[Event]:
         """Begin with `SweepStarted`, or with `SweepResumed` and all that is known."""
@@ -51,19 +69,27 @@ class Journal:
         else:
             yield SweepResumed(self._clock.now(), self.state)
 
-    def record(self, *events: Event) -> tuple[Event, ...]:
-        """Fold all events, save once if that changed anything, and return them to be told.
+    def record(self, *events: Event) -> Iterator[Event]:
+        """Fold all events, save once if that changed anything, and yield them to be told.
 
-        One save for all of them: a bucket takes one write a second per object.
+        One save for all of them: a bucket takes one write a second per object. A store that
+        does not answer is waited for, and that is told first.
+
+        Raises:
+            StoreUnreachable: it did not answer often enough; what was saved last stands.
         """
         for event in events:
             self.state = self.state.after(event)
         if self.state is not self._saved and self.state != self._saved:
-            self._version = self._store.save(self._key, self.state, replacing=self._version)
-            self._saved = self.state
-        return events
+            stage = _stage_of(events, default=self._first)
+            yield from flat(asked(self._save, stage=stage, retry=self._retry, clock=self._clock))
+        yield from events
 
-    def finish(self) -> tuple[Event, ...]:
+    def _save(self) -> None:
+        self._version = self._store.save(self._key, self.state, replacing=self._version)
+        self._saved = self.state
+
+    def finish(self) -> Iterator[Event]:
         """Record that every stage has its winner."""
         # Told again, a finished sweep did not finish later.
         at = self.state.finished_at or self._clock.now()
@@ -74,6 +100,19 @@ class Journal:
         if winner is None:
             raise AssertionError(f"stage {stage} has no winner yet")
         return winner
+
+
+def _stage_of(events: Sequence[Event], *, default: int) -> int:
+    """Return the stage that facts are about; `default` where they are about the sweep."""
+    for event in events:
+        match event:
+            case StudySubmitting(study=study):
+                return study.stage
+            case SweepStarted() | SweepResumed() | SweepFinished():
+                continue
+            case _:
+                return event.stage
+    return default
 
 
 def _empty(plan: SweepPlan) -> SweepState:

@@ -1,4 +1,4 @@
-"""How often, and after how long, a backend that did not answer is asked again."""
+"""How often, and after how long, what did not answer is asked again: a backend, or a store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mesosweep.domain.errors import BackendError, Transient
+from mesosweep.domain.errors import BackendError, MesosweepError, StoreUnreachable, Transient
 from mesosweep.domain.events import RetryScheduled
 from mesosweep.ports import Clock
 
@@ -30,16 +30,36 @@ def asked(
     Raises:
         BackendError: not transient, or transient once more after the last delay; then
             the hint says that the same command goes on.
+        StoreUnreachable: the store did not answer after the last delay either; likewise.
     """
     for delay_s in (*retry.delays_s, None):
         try:
             return ask()
-        except Transient as error:
+        except (Transient, StoreUnreachable) as error:
             if delay_s is None:
-                raise BackendError(
-                    f"{error} (tried {len(retry.delays_s) + 1} times)",
-                    hint="Progress is saved. Run the same command again to go on.",
-                ) from error
+                raise _given_up(error, tries=len(retry.delays_s) + 1) from error
             yield (RetryScheduled(stage, str(error), delay_s),)
             clock.sleep(delay_s)
     raise AssertionError("the last try returns or raises")
+
+
+def flat(tries: Generator[tuple[RetryScheduled], None, T]) -> Generator[RetryScheduled, None, T]:
+    """Yield what `asked` tells one by one, and return its answer."""
+    while True:
+        try:
+            facts = next(tries)
+        except StopIteration as answer:
+            found: T = answer.value
+            return found
+        yield from facts
+
+
+def _given_up(error: MesosweepError, *, tries: int) -> MesosweepError:
+    said = f"{str(error).rstrip('.')} (tried {tries} times)"
+    if isinstance(error, StoreUnreachable):
+        return StoreUnreachable(
+            f"{said}.",
+            hint="What was saved last is whole, and what came after it is found again. "
+            "Run the same command later to go on.",
+        )
+    return BackendError(said, hint="Progress is saved. Run the same command again to go on.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from mesosweep.domain.errors import GateNotPassed, NoTrialFinished
 from mesosweep.domain.events import (
@@ -21,7 +22,7 @@ from mesosweep.domain.trial import Checkpoint, Trial
 from mesosweep.domain.winner import choose_winner
 from mesosweep.engine.follow import follow
 from mesosweep.engine.journal import Journal
-from mesosweep.engine.retry import Retry
+from mesosweep.engine.retry import Retry, asked, flat
 from mesosweep.ports import Backend, Clock, Judge, Store
 
 
@@ -48,7 +49,7 @@ def run(
         Interrupted: `stop` said so; nothing is lost.
     """
     retry = retry or Retry()
-    journal = Journal.open(plan, store, clock)
+    journal = Journal.open(plan, store, clock, retry=retry)
     yield from journal.opening()
     load, fixed = plan.load, _nothing()
     for stage in plan.stages:
@@ -65,7 +66,10 @@ def run(
                     yield from journal.record(*facts)
                 yield from _choose(plan, study, journal, clock)
             winner = journal.winner_of(stage.number)
-            verified = judge(study, winner.trial, _default_trial(journal.state.stage(stage.number)))
+            default = _default_trial(journal.state.stage(stage.number))
+            # What is judged may lie in a bucket, which is waited for as it is everywhere.
+            hear = partial(judge, study, winner.trial, default)
+            verified = yield from flat(asked(hear, stage=stage.number, retry=retry, clock=clock))
             yield from journal.record(WinnerVerified(clock.now(), stage.number, verified))
         load, fixed = winner.checkpoint, {**fixed, **winner.fixes(plan.carried)}
     yield from journal.finish()

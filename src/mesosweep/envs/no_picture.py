@@ -12,6 +12,8 @@ class NoPicture(MesosweepError):
 
     def __init__(self, cause: object) -> None:
         told = " ".join(str(cause).split()) or type(cause).__name__
+        if isinstance(cause, AttributeError):  # so PyOpenGL says that a library is missing
+            told = "the GL library was not found"
         hint = (
             "Install EGL (apt install libegl1 libegl-mesa0 libgl1-mesa-dri), or install "
             "libosmesa6 and set MUJOCO_GL=osmesa."

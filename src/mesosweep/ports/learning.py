@@ -77,9 +77,12 @@ class Observer(Protocol):
         call `checkpoint` with a state from which it is done again, and let the error pass.
         """
 
-    def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
-        """Publish the policy that was just judged best. `save(path)` writes the policy zip
-        at `path` and its other parts beside it, named after its stem.
+    def offer(self, save: Callable[[Path], None], *, step: int) -> None:
+        """Offer the policy that was just judged: it is published if it is the best so far.
+
+        Offer each one. What best means is the observer's to say: a production run asks more
+        of a policy than its mean. `save(path)` writes the policy zip at `path` and its other
+        parts beside it, named after its stem.
         """
 
     def checkpoint(self, save: Callable[[Path], None], *, step: int) -> None:

@@ -31,6 +31,17 @@ class Installed:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Who put a study's document down, and so is about to ask for its job."""
+
+    writer: str
+    """A process, for people."""
+    token: str
+    """Of this process alone: a claim whose reply was lost is known by it again."""
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyFile:
     """One study as its worker must find it."""
 
@@ -74,9 +85,21 @@ def study_file(study: Study, plan: SweepPlan, *, core: str, attempt: int) -> Stu
     )
 
 
-def written(file: StudyFile) -> str:
-    """Return the document's text; equal studies, equal text."""
-    return json.dumps({"version": VERSION, **asdict(file)}, indent=2, allow_nan=False) + "\n"
+def written(file: StudyFile, *, claim: Claim | None = None) -> str:
+    """Return the document's text; equal studies, equal text but for who claims them."""
+    told = {"version": VERSION, **asdict(file)}
+    if claim is not None:
+        told["claim"] = asdict(claim)
+    return json.dumps(told, indent=2, allow_nan=False) + "\n"
+
+
+def read_claim(text: str) -> Claim | None:
+    """Return who put a document down; None where it does not say."""
+    try:
+        told = json.loads(text)["claim"]
+        return Claim(**{field.name: str(told[field.name]) for field in fields(Claim)})
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def read_study_file(text: str, *, where: str) -> StudyFile:

@@ -13,7 +13,8 @@ from google.rpc import error_details_pb2, status_pb2
 from mesosweep.rehearsal.jobs import Job
 from mesosweep.rehearsal.orders import Measurement, TrialState, Value
 from mesosweep.rehearsal.refusal import NUMBERS, Refusal
-from mesosweep.rehearsal.tuning import Trial, Tuning
+from mesosweep.rehearsal.tuned import Trial
+from mesosweep.rehearsal.tuning import Tuning
 
 DOMAIN = "aiplatform.googleapis.com"
 Stated = TypeVar("Stated", v1.HyperparameterTuningJob, v1.CustomJob)

@@ -1,6 +1,7 @@
 """A whole cloud as a process that outlives who asked for it: `python -m mesosweep.rehearsal.cloud`.
 
-Jobs and buckets are served from one folder, `cloud.json` in it says where. As with the real one,
+Jobs and buckets are served from one folder; `cloud.json` in it says where, and what whoever began it
+wants remembered. As with the real one,
 jobs go on when nobody looks; unlike it, it ends by itself when nothing has been asked of it for
 an hour and no job is at work, and forgets its jobs then. Buckets stay.
 """
@@ -41,9 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     take("--faults", default="{}", help="JSON object: service, storage, undocumented")
     take("--seed", type=int, default=0, help="of job ids and of the trials' parameters")
     take("--idle-s", type=float, default=IDLE_S, help="ends after so long without call or job")
+    take("--begun", type=json.loads, default={}, help="JSON object to be kept in cloud.json")
     asked = parser.parse_args(argv)
     try:
-        return _serve(asked.folder.absolute(), asked.faults, seed=asked.seed, idle_s=asked.idle_s)
+        return _serve(
+            asked.folder.absolute(),
+            asked.faults,
+            seed=asked.seed,
+            idle_s=asked.idle_s,
+            begun=asked.begun,
+        )
     except MesosweepError as error:
         print(json.dumps({"error": str(error), "hint": error.hint, "code": error.exit_code}))
         return error.exit_code
@@ -66,7 +74,7 @@ def read_faults(text: str) -> tuple[FaultScript, StorageScript, Mapping[str, Any
     return FaultScript.read(service), StorageScript.read(storage), turned
 
 
-def _serve(folder: Path, faults: str, *, seed: int, idle_s: float) -> int:
+def _serve(folder: Path, faults: str, *, seed: int, idle_s: float, begun: Mapping[str, Any]) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     try:
         from mesosweep.rehearsal.serving import LocalJobs
@@ -99,6 +107,7 @@ def _serve(folder: Path, faults: str, *, seed: int, idle_s: float) -> int:
                     "endpoint": jobs.endpoint,
                     "rest_endpoint": jobs.rest_endpoint,
                     "storage": storage.address,
+                    "begun": begun,
                 }
                 _tell(folder / WHERE, where)
                 try:

@@ -6,7 +6,7 @@ As a file:
      "calls": [{"method": "CreateHyperparameterTuningJob", "call": 1, "lost_reply": true},
                {"method": "*", "code": "RESOURCE_EXHAUSTED", "probability": 0.05}],
      "preemptions": [{"trial": "2", "after_reports": 1}],
-     "late_listing_s": 5, "quota": 4}
+     "late_listing_s": 5, "quota": 4, "meters": {"custom_model_training_cpus": 16}}
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
@@ -81,6 +81,21 @@ class FaultScript:
     """A created job is listed only after so long; `get` knows it at once."""
     quota: int | None = None
     """How many trials and custom jobs may be asked to run side by side; 0 admits no job."""
+    meters: Mapping[str, int] = field(default_factory=dict)
+    """Meter of the project's quota → how much of it may be asked for side by side, as CPUs or
+    accelerators; a meter that is not named has no limit."""
+
+    def __post_init__(self) -> None:
+        for meter, limit in self.meters.items():
+            if type(limit) is not int or limit < 0:
+                raise SettingsError(
+                    f"fault script: meters.{meter}: a whole number from 0 is expected "
+                    f"(got {limit!r})."
+                )
+
+    def limit_of(self, meter: str) -> int | None:
+        """Return what Service Usage tells of a meter; None for no limit."""
+        return 0 if self.quota == 0 else self.meters.get(meter)
 
     @classmethod
     def read(cls, entries: Mapping[str, Any]) -> FaultScript:

@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from mesosweep.ports import Clock
 from mesosweep.rehearsal.filters import Listed, parse_filter
+from mesosweep.rehearsal.meters import SERVICE
 from mesosweep.rehearsal.names import number_of, split_name, split_parent
 from mesosweep.rehearsal.orders import RunOrder, TuningOrder
 from mesosweep.rehearsal.refusal import Refusal, Violation
@@ -17,7 +18,7 @@ from mesosweep.rehearsal.runs import Place, Run
 from mesosweep.rehearsal.tuning import Tuning
 
 Kind: TypeAlias = Literal["hyperparameterTuningJobs", "customJobs"]
-QUOTA = "aiplatform.googleapis.com/custom_model_training_cpus"
+QUOTA = f"{SERVICE}/custom_model_training_cpus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ class Jobs:
 
     def create_tuning(self, parent: str, order: TuningOrder, head: Head) -> Job:
         """Begin a tuning job. Raises Refusal where project or quota do not admit it."""
-        place = self._admitted(parent, wanted=min(order.parallel, order.max_trials))
+        wanted = min(order.parallel, order.max_trials)
+        place = self._admitted(parent, wanted=wanted, takes=order.run.takes)
         work = Tuning(
             self.place,
             order,
@@ -100,7 +102,7 @@ class Jobs:
 
     def create_custom(self, parent: str, order: RunOrder, head: Head) -> Job:
         """Begin a custom job. Raises Refusal where project or quota do not admit it."""
-        place = self._admitted(parent, wanted=1)
+        place = self._admitted(parent, wanted=1, takes=order.takes)
         job_id, now = self._new_id(), self.clock.now()
         work = Run(self.place, order, run_id=job_id, job=head.display_name, now=now)
         return self._add(place, "customJobs", job_id, head, work)
@@ -152,19 +154,23 @@ class Jobs:
 
     # ── making and finding ───────────────────────────────────────────────────
 
-    def _admitted(self, parent: str, *, wanted: int) -> tuple[str, str]:
-        """Return project and location where a job of so many runs side by side may begin."""
+    def _admitted(self, parent: str, *, wanted: int, takes: Mapping[str, int]) -> tuple[str, str]:
+        """Return project and location where a job of so many runs side by side may begin.
+
+        `takes` is what each of them takes of the project's quota.
+        """
         self.advance()
         project, location = self._place_of(parent)
-        quota = self.place.faults.script.quota
-        used = sum(job.work.asked_for for job in self._jobs.values())
-        if quota is not None and used + wanted > quota:
-            said = f"{wanted} asked for, {used} in use, limit {quota} in {location}"
-            raise Refusal(
-                "RESOURCE_EXHAUSTED",
-                f"The following quota metrics exceed quota limits: {QUOTA}",
-                Violation(QUOTA, said),
-            )
+        script = self.place.faults.script
+        works = [job.work for job in self._jobs.values()]
+        used = sum(work.asked_for for work in works)
+        if script.quota is not None and used + wanted > script.quota:
+            raise _exhausted(QUOTA, wanted, used, script.quota, location)
+        for meter, each in takes.items():
+            used = sum(work.asked_for * work.takes.get(meter, 0) for work in works)
+            limit = script.limit_of(meter)
+            if limit is not None and used + wanted * each > limit:
+                raise _exhausted(f"{SERVICE}/{meter}", wanted * each, used, limit, location)
         return project, location
 
     def _add(
@@ -227,3 +233,11 @@ class Jobs:
             yield change
         for job in self._jobs.values():
             yield from (moment for moment in job.work.due() if moment > after)
+
+
+def _exhausted(metric: str, wanted: int, used: int, limit: int, location: str) -> Refusal:
+    return Refusal(
+        "RESOURCE_EXHAUSTED",
+        f"The following quota metrics exceed quota limits: {metric}",
+        Violation(metric, f"{wanted} asked for, {used} in use, limit {limit} in {location}"),
+    )

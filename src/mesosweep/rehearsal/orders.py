@@ -70,6 +70,8 @@ class RunOrder:
     timeout_s: float = 7 * DAY_S
     restart_on_worker_restart: bool = False
     disable_retries: bool = False
+    takes: Mapping[str, int] = field(default_factory=dict)
+    """Meter of the quota → how much of it the machine takes."""
 
 
 @dataclass(frozen=True, slots=True)

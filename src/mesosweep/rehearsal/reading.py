@@ -9,6 +9,7 @@ from itertools import pairwise
 from google.cloud import aiplatform_v1 as v1
 
 from mesosweep.domain.space import Categorical, Discrete, Double, Integer, Parameter, Scale
+from mesosweep.rehearsal.meters import taken_by
 from mesosweep.rehearsal.orders import (
     Algorithm,
     Container,
@@ -71,7 +72,7 @@ def run_order(spec: v1.CustomJobSpec, *, field: str) -> RunOrder:
     base = spec.base_output_directory.output_uri_prefix
     if base and not base.startswith("gs://"):
         raise invalid(f"{field}.base_output_directory", f"'{base}' is not gs://…")
-    scheduling = spec.scheduling
+    scheduling, machine = spec.scheduling, pools[0].machine_spec
     return RunOrder(
         Container(
             container.image_uri,
@@ -83,6 +84,12 @@ def run_order(spec: v1.CustomJobSpec, *, field: str) -> RunOrder:
         timeout_s=scheduling.timeout.total_seconds() if scheduling.timeout else 7 * 86_400.0,
         restart_on_worker_restart=scheduling.restart_job_on_worker_restart,
         disable_retries=scheduling.disable_retries,
+        takes=taken_by(
+            machine.machine_type,
+            machine.accelerator_type.name if machine.accelerator_type else "",
+            machine.accelerator_count,
+            is_spot=scheduling.strategy == v1.Scheduling.Strategy.SPOT,
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """The rehearsed JobService over REST: the same methods, transcoded to JSON as Google does it.
 
 For whatever speaks no plaintext gRPC: the high-level SDK (`api_transport="rest"`) and gcloud.
+What Service Usage would say of the project's quota is answered here, too.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from google.protobuf import json_format
 from google.rpc import code_pb2
 
 from mesosweep.rehearsal.answers import status_message
+from mesosweep.rehearsal.meters import metric_asked
 from mesosweep.rehearsal.refusal import Refusal, invalid
 from mesosweep.rehearsal.service import METHODS, JobService, Message, Method
 
@@ -101,14 +103,24 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         address = urlsplit(self.path)
         query = parse_qsl(address.query, keep_blank_values=True)
-        as_numbers = ("$alt", "json;enum-encoding=int") in query
+        path = unquote(address.path)
         try:
-            name, method, path = _method(verb, unquote(address.path))
-            reply = self.service.call(name, _request(method, path, query, body))
+            if verb == "get" and (asked := metric_asked(path)) is not None:
+                answer = self.service.quota(*asked)
+            else:
+                answer = self._called(verb, path, query, body)
         except Refusal as refusal:
             self._send(HTTP_STATUS.get(refusal.code, 500), _error(refusal))
         else:
-            self._send(200, _json(reply, as_numbers=as_numbers))
+            self._send(200, answer)
+
+    def _called(
+        self, verb: str, path: str, query: list[tuple[str, str]], body: bytes
+    ) -> dict[str, Any]:
+        as_numbers = ("$alt", "json;enum-encoding=int") in query
+        name, method, match = _method(verb, path)
+        reply = self.service.call(name, _request(method, match, query, body))
+        return _json(reply, as_numbers=as_numbers)
 
     def _send(self, status: int, content: dict[str, Any]) -> None:
         data = json.dumps(content).encode()

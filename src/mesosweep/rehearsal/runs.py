@@ -106,6 +106,11 @@ class Run:
         """How many machines it holds or wants."""
         return 0 if self.state.is_end else 1
 
+    @property
+    def takes(self) -> Mapping[str, int]:
+        """Meter of the quota → how much of it the machine takes."""
+        return self._order.takes
+
     def step(self, now: datetime) -> None:
         """Let happen what happens by `now`."""
         while self._moves(now):

@@ -12,7 +12,8 @@ from mesosweep.rehearsal.orders import Container, Metric, RunOrder, Searched, St
 from mesosweep.rehearsal.running import Launch
 from mesosweep.rehearsal.runs import Pace, Place, Run
 from mesosweep.rehearsal.scripted import Course, Moment, ScriptedRunner, given
-from mesosweep.rehearsal.tuning import Trial, Tuning
+from mesosweep.rehearsal.tuned import Trial
+from mesosweep.rehearsal.tuning import Tuning
 from mesosweep.rehearsal.undocumented import BELIEVED, Undocumented
 from mesosweep.testing.clock import FakeClock
 

@@ -16,6 +16,7 @@ from google.longrunning import operations_pb2
 from mesosweep.rehearsal.answers import custom_message, deleted, tuning_message
 from mesosweep.rehearsal.faults import Faults, check_methods
 from mesosweep.rehearsal.jobs import Head, Job, Jobs, Kind
+from mesosweep.rehearsal.meters import UNLIMITED, quota_answer
 from mesosweep.rehearsal.reading import check_head, run_order, tuning_order
 from mesosweep.rehearsal.refusal import Refusal, invalid
 
@@ -74,13 +75,15 @@ def _methods() -> Mapping[str, Method]:
 
 METHODS: Mapping[str, Method] = _methods()
 """Name in the API → method."""
+QUOTA_METHOD = "GetConsumerQuotaMetric"
+"""Of Service Usage, which tells how much of JobService a project may use; over REST alone."""
 
 
 class JobService:
     """The methods over one cloud's jobs. Calls may come from any thread; one is served at a time."""
 
     def __init__(self, jobs: Jobs) -> None:
-        check_methods(jobs.place.faults.script, tuple(METHODS))
+        check_methods(jobs.place.faults.script, (*METHODS, QUOTA_METHOD))
         self.jobs = jobs
         self._one = threading.Lock()
         self._verbs: Mapping[str, Callable[[Any], Message]] = {
@@ -118,6 +121,17 @@ class JobService:
                 with suppress(Refusal):  # whatever was answered, nobody hears it
                     self._verbs[method](request)
             raise Refusal(fault.code, fault.message)
+
+    def quota(self, project: str, meter: str) -> dict[str, Any]:
+        """Return what Service Usage answers of a meter of the quota.
+
+        Raises Refusal: there is no such meter, or an injected one; no answer of it can be lost.
+        """
+        with self._one:
+            if (fault := self.faults.meet(QUOTA_METHOD)) is not None:
+                raise Refusal(fault.code, fault.message)
+            limit = self.faults.script.limit_of(meter)
+            return quota_answer(project, meter, UNLIMITED if limit is None else limit)
 
     def advance(self) -> None:
         """Let time act without a call: what serves real processes does so now and then."""

@@ -1,33 +1,16 @@
-"""A hyperparameter-tuning job: which trials run, what each came to, and how the job ends."""
+"""A hyperparameter-tuning job: which trials run, and how the job ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from mesosweep.rehearsal.orders import Chosen, JobState, Measurement, TrialState, TuningOrder
+from mesosweep.rehearsal.orders import JobState, TrialState, TuningOrder
 from mesosweep.rehearsal.refusal import Code
 from mesosweep.rehearsal.runs import Asked, JobError, Place, Run
 from mesosweep.rehearsal.searching import suggestions
-from mesosweep.rehearsal.studying import final_measurement, is_hopeless, is_over, moments
-
-
-@dataclass(slots=True)
-class Trial:
-    """One trial as the service knows it."""
-
-    trial_id: str
-    """`1`, `2`, … in the order in which they were begun."""
-    chosen: Chosen
-    run: Run
-    start_time: datetime
-    state: TrialState = TrialState.ACTIVE
-    end_time: datetime | None = None
-    final: Measurement | None = None
-    """Set only where the trial SUCCEEDED."""
-    reason: str = ""
-    """Why it is INFEASIBLE."""
+from mesosweep.rehearsal.studying import is_hopeless, is_over, moments
+from mesosweep.rehearsal.tuned import Trial
 
 
 class Tuning:
@@ -63,6 +46,11 @@ class Tuning:
     def asked_for(self) -> int:
         """How many trials may run side by side."""
         return 0 if self.state.is_end else min(self.order.parallel, self.order.max_trials)
+
+    @property
+    def takes(self) -> Mapping[str, int]:
+        """Meter of the quota → how much of it each of them takes."""
+        return self.order.run.takes
 
     def step(self, now: datetime) -> None:
         """Let happen what happens by `now`."""
@@ -122,22 +110,8 @@ class Tuning:
             return False
         ended = [trial for trial in at_work if trial.run.state.is_end]
         for trial in ended:
-            self._complete(trial, now)
+            trial.complete(self.order.study, self._place.undocumented, now)
         return bool(ended)
-
-    def _complete(self, trial: Trial, now: datetime) -> None:
-        final = final_measurement(self.order.study, trial.run.reports)
-        run, rules = trial.run, self._place.undocumented
-        counts = run.state is JobState.SUCCEEDED or rules.failed_with_metric == "SUCCEEDED"
-        if final is not None and counts:
-            self._close(trial, TrialState.SUCCEEDED, now, final=final)
-        elif run.error is not None:
-            self._close(trial, TrialState.INFEASIBLE, now, reason=run.error.message)
-        else:
-            metric = self.order.study.metric.name
-            self._close(
-                trial, TrialState.INFEASIBLE, now, reason=f"It never reported the metric {metric}."
-            )
 
     def _carry_cancel_through(self, now: datetime) -> bool:
         assert self._cancelled_at is not None
@@ -225,29 +199,7 @@ class Tuning:
         self.end_time = self.update_time = now
         for trial in self._live():
             trial.run.stop(Asked.CANCELLED, now)
-            self._leave(trial, now, message)
-
-    def _leave(self, trial: Trial, now: datetime, reason: str) -> None:
-        """Leave a trial that ran when its job ended as the service is thought to leave it."""
-        final = final_measurement(self.order.study, trial.run.reports)
-        match self._place.undocumented.cancelled_trial:
-            case "SUCCEEDED" if final is not None:
-                self._close(trial, TrialState.SUCCEEDED, now, final=final)
-            case "INFEASIBLE" | "SUCCEEDED":
-                self._close(trial, TrialState.INFEASIBLE, now, reason=reason)
-            case "STOPPING" | "ACTIVE" as name:
-                trial.state = TrialState[name]
-
-    @staticmethod
-    def _close(
-        trial: Trial,
-        state: TrialState,
-        now: datetime,
-        *,
-        final: Measurement | None = None,
-        reason: str = "",
-    ) -> None:
-        trial.state, trial.end_time, trial.final, trial.reason = state, now, final, reason
+            trial.leave(self.order.study, self._place.undocumented, now, reason=message)
 
     def _live(self) -> list[Trial]:
         return [trial for trial in self.trials if not trial.state.is_end]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from mesosweep.domain.interval import half_width_95
 from mesosweep.domain.score import Episode, Gate, Score, Verdict, lower_bound
 from mesosweep.report.events import plain
 from mesosweep.report.words import NONE, count, gain, number
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 VERSION = 1
-_Z95 = 1.959963984540054
 _YARDSTICKS = {"zero": "doing nothing", "random": "random action"}
 
 
@@ -36,7 +36,7 @@ class Measure:
     """What it is, in a clause."""
     mean: float
     half_width: float | None
-    """Half of the 95 % interval of the mean (normal approximation); None for a rate."""
+    """Half of the 95 % interval of the mean; None for a rate, and for a single episode."""
     std: float | None = None
     low: float | None = None
     high: float | None = None
@@ -193,8 +193,9 @@ def evaluation_csv(found: Evaluated) -> str:
 def _measure(name: str, unit: str, summary: str, values: Sequence[float]) -> Measure:
     if not all(math.isfinite(value) for value in values):
         return Measure(name, unit, summary, math.nan, math.nan)
-    std = stdev(values) if len(values) > 1 else 0.0
-    half_width = _Z95 * std / math.sqrt(len(values))
+    # A single value has no spread: saying 0 would claim that all are like it.
+    std = stdev(values) if len(values) > 1 else None
+    half_width = None if std is None else half_width_95(std, len(values))
     return Measure(name, unit, summary, fmean(values), half_width, std, min(values), max(values))
 
 
@@ -207,10 +208,11 @@ def _table(rows: Sequence[Measure]) -> Table:
     table.add_column("what it is", style="dim")
     for row in rows:
         write: Callable[[float | None], str] = number
-        if row.unit == "share" and row.half_width is None:
+        if row.half_width is None and row.low is None:  # a rate
             table.add_row(row.name, f"{row.mean:.0%}", "", "", "", "", row.summary)
             continue
-        mean = f"{write(row.mean)} ± {write(row.half_width)}"
+        within = "" if row.half_width is None else f" ± {write(row.half_width)}"
+        mean = f"{write(row.mean)}{within}"
         table.add_row(
             row.name, mean, write(row.std), write(row.low), write(row.high), row.unit, row.summary
         )
@@ -219,9 +221,10 @@ def _table(rows: Sequence[Measure]) -> Table:
 
 def _episodes(found: Evaluated) -> str:
     seeds = [episode.seed for episode in found.episodes]
-    block = "fresh" if found.block == "fresh" else f"its sweep's {found.block}"
-    kind = "episode" if len(seeds) == 1 else "episodes"
-    return f"{len(seeds)} {block} {kind}, seeds {seeds[0]} to {seeds[-1]}"
+    fresh, of = ("fresh ", "") if found.block == "fresh" else ("", f" of its sweep's {found.block}")
+    if len(seeds) == 1:
+        return f"1 {fresh}episode{of}, seed {seeds[0]}; one tells no interval"
+    return f"{len(seeds)} {fresh}episodes{of}, seeds {seeds[0]} to {seeds[-1]}"
 
 
 def _reasons(found: Evaluated) -> dict[str, int]:

@@ -9,7 +9,7 @@ from mesosweep.domain import events as e
 from mesosweep.domain.state import SweepState
 from mesosweep.domain.trial import Trial
 from mesosweep.report.picture import Picture
-from mesosweep.report.words import gain, number, parameters, scored, span
+from mesosweep.report.words import gain, many, number, parameters, scored, span
 
 
 class Lines:
@@ -44,19 +44,23 @@ def line_of(event: e.Event, before: Picture) -> str | None:
             return f"{_sweep(state)} starts ({_ordinal(attempt)}plan {state.fingerprint})"
         case e.SweepResumed(state=known):
             ended = sum(len(stage.ended) for stage in known.stages)
-            return f"{_sweep(known)} goes on: {ended} trials have ended already"
+            have = "has" if ended == 1 else "have"
+            return f"{_sweep(known)} goes on: {many(ended, 'trial')} {have} ended already"
         case e.StageSkipped(stage=stage, winner=winner):
             return f"stage {stage}: finished in an earlier run, winner is {_named(stage, winner.trial, state)}"
         case e.StudySubmitting(study=study):
             start = "from scratch" if study.load is None else f"from {study.load.uri}"
             return (
-                f"stage {study.stage} {study.stage_name}: {study.trials} trials, {study.parallel} at a time, "
-                f"{study.settings.timesteps} steps each, {start}"
+                f"stage {study.stage} {study.stage_name}: {many(study.trials, 'trial')}, "
+                f"{study.parallel} at a time, {many(study.settings.timesteps, 'step')} each, {start}"
             )
         case e.StudySubmitted(stage=stage, job=job):
-            return f"stage {stage}: running {job.url or job.name}" if job.url else None
+            running = f"running {job.url}" if job.url else None
+            told = "; ".join(filter(None, (running, job.note)))
+            return f"stage {stage}: {told}" if told else None
         case e.StudyReattached(stage=stage, job=job):
-            return f"stage {stage}: found again as {job.url or job.name}"
+            found = f"found again as {job.url or job.name}"
+            return f"stage {stage}: {'; '.join(filter(None, (found, job.note)))}"
         case e.TrialStarted(stage=stage, trial=trial):
             words = parameters(trial.assignment, algorithm=state.algorithm)
             return (

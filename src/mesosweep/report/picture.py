@@ -38,7 +38,7 @@ class Picture:
     latest: tuple[int, Trial] | None = None
     """Stage and trial that ended last."""
     note: str | None = None
-    """Something that passes, e.g. that the backend does not answer."""
+    """Something that passes, e.g. that the backend or a bucket does not answer."""
     seen_at: datetime | None = None
     """When this process began to look; the sweep itself may be older."""
 
@@ -59,10 +59,8 @@ class Picture:
                 rest = tuple(t for t in self.live.get(number, ()) if t.identity != trial.identity)
                 return replace(seen, live={**self.live, number: rest}, latest=(number, trial))
             case e.RetryScheduled(reason=reason, wait_s=wait_s):
-                return replace(
-                    seen,
-                    note=f"The backend did not answer ({reason}); trying again in {wait_s:.0f} s.",
-                )
+                told = f"{reason.rstrip('.')}; trying again in {wait_s:.0f} s."
+                return replace(seen, note=told)
             case e.WinnerChosen(stage=number):
                 return replace(seen, live={**self.live, number: ()})
             case _:

@@ -15,7 +15,7 @@ from mesosweep.domain.state import StageState, SweepState
 from mesosweep.domain.trial import LOST
 from mesosweep.report.lines import one_line
 from mesosweep.report.picture import Picture
-from mesosweep.report.words import NONE, gain, scored, span
+from mesosweep.report.words import NONE, gain, many, scored, span
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -49,7 +49,8 @@ def summary(picture: Picture, *, next_command: str | None = None) -> tuple[Rende
             for stage, winner in winners
         ]
     if next_command:
-        parts += [Text("\nNext", style="bold"), Text(f"  {next_command}")]
+        parts.append(Text("\nNext", style="bold"))
+        parts += [Text(f"  {line}") for line in next_command.splitlines()]
     return tuple(parts)
 
 
@@ -62,7 +63,7 @@ def show(console: Console, parts: Iterable[RenderableType]) -> None:
 def _heading(state: SweepState) -> Text:
     text = Text(f"{state.species} · {state.algorithm}", style="bold")
     done = sum(s.status == "finished" and s.stage not in state.stale for s in state.stages)
-    text.append(f" · {done} of {len(state.stages)} stages finished", style="not bold")
+    text.append(f" · {done} of {many(len(state.stages), 'stage')} finished", style="not bold")
     if state.started_at and state.finished_at:
         text.append(f" · {span(state.finished_at - state.started_at)}", style="not bold")
     return text
@@ -103,7 +104,8 @@ def _no_winner(stage: StageState) -> str:
     ended = len(stage.ended)
     if stage.status == "failed":
         return "none"
-    return "not begun" if stage.status == "pending" else f"{ended}/{stage.trials_wanted} trials"
+    wanted = many(stage.trials_wanted, "trial")
+    return "not begun" if stage.status == "pending" else f"{ended}/{wanted}"
 
 
 def _gained(stage: StageState, yardstick: str) -> Text | str:
@@ -172,9 +174,8 @@ def _lost(stage: StageState) -> str | None:
     if not lost:
         return None
     first = lost[0]
-    kind = "trial" if len(lost) == 1 else "trials"
     return (
-        f"{len(lost)} {kind} without a result; the first, {stage.called(first)}, "
+        f"{many(len(lost), 'trial')} without a result; the first, {stage.called(first)}, "
         f"{first.status.replace('_', ' ')}: {one_line(first.reason) or 'no reason known'}"
     )
 
@@ -188,7 +189,8 @@ def stopped_words(state: SweepState) -> Iterator[str]:
         asked = sum(trial.steps_asked or 0 for trial in stage.ended)
         saved = sum((t.steps_asked or 0) - (t.steps_trained or 0) for t in stopped)
         share = f"; {saved:,} of {asked:,} steps saved ({saved / asked:.0%})" if asked else ""
-        yield f"{stage.stage} {stage.name}: {len(stopped)} of {len(stage.ended)} trials{share}"
+        ended = many(len(stage.ended), "trial")
+        yield f"{stage.stage} {stage.name}: {len(stopped)} of {ended}{share}"
 
 
 def _item(text: str) -> RenderableType:
@@ -201,29 +203,29 @@ def gate_was_missed(state: SweepState) -> bool:
 
 
 def what_next(state: SweepState, *, again: Sequence[str]) -> str:
-    """Return the most useful command to run now. `again` is the argv that made this state."""
+    """Return the most useful commands to run now, one a line, the first one first.
+
+    `again` is the argv that made this state.
+    """
     import shlex
 
     command = shlex.join(["mesosweep", *again])
-    if any(stage.status != "finished" for stage in state.stages):
+    if state.stale or any(stage.status != "finished" for stage in state.stages):
         return f"{command}   # goes on where it stopped"
     if gate_was_missed(state):
         most = max(stage.trials_wanted for stage in state.stages)
         rest = _without(again, r"--trials(-stage\d+)?")
         return f"{shlex.join(['mesosweep', *rest, '--trials', str(2 * most)])}   # keeps these trials, adds more"
-    chosen = ["--species", state.species, "--algorithm", state.algorithm]
-    gc = ["mesosweep", "gc", *chosen, *_output_dir(again), "--dry-run"]
-    return f"{shlex.join(gc)}   # what could be thrown away"
-
-
-def _output_dir(argv: Sequence[str]) -> list[str]:
-    """Return the words of argv that say where the sweep lies."""
-    for place, word in enumerate(argv):
-        if word == "--output-dir":
-            return list(argv[place : place + 2])
-        if word.startswith("--output-dir="):
-            return [word]
-    return []
+    policy = next(s.winner.checkpoint.uri for s in reversed(state.stages) if s.winner is not None)
+    root = policy.rsplit("/", 4)[0]  # …/stage3/7/models/best_model.zip
+    lines = [
+        f"{shlex.join(['mesosweep', 'report', root])}   # the whole sweep as one page",
+        f"{shlex.join(['mesosweep', 'render', policy])}   # its last winner at work",
+    ]
+    if len(state.stages) > 1:
+        train = shlex.join(["mesosweep", "train", "--from", root, "--seeds", "3"])
+        lines.append(f"{train}   # train for good with what was found")
+    return "\n".join(lines)
 
 
 def _without(argv: Sequence[str], flag: str) -> list[str]:

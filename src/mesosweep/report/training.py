@@ -11,20 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from mesosweep.domain import events as e
+from mesosweep.domain.interval import half_width_95
 from mesosweep.domain.score import Score, lower_bound
 from mesosweep.domain.state import StageState, SweepState
 from mesosweep.domain.trial import Trial
 from mesosweep.report.documents import status_document
 from mesosweep.report.lines import one_line
-from mesosweep.report.words import NONE, count, gain, number, scored, span
+from mesosweep.report.words import NONE, count, gain, many, number, scored, span
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 VERSION = 1
 _TENTHS = 10
-_HALF_95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306}
-"""Student's t for the 95 % interval of a mean of so many seeds (two-sided)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class TrainingLines:
                 return f"stage {stage}: trained already, panel {scored(winner.trial.panel)}"
             case e.StudySubmitting(study=study):
                 start = "from scratch" if study.load is None else f"from {study.load.uri}"
-                steps = f"{study.settings.timesteps:,} steps"
+                steps = many(study.settings.timesteps, "step")
                 return f"stage {study.stage} {study.stage_name}: {steps}, {start}"
             case e.StudyProgressed(stage=stage, running=running):
                 return self._progress(stage, running[0]) if running else None
@@ -217,8 +216,8 @@ def _over_seeds(runs: Sequence[Run]) -> list[tuple[str, tuple[str, ...]]]:
         scores = [s.verified.winner.mean_reward for s in trained if s.verified]
         passed = sum(s.winner is not None and s.winner.gate_passed for s in trained)
         mean = number(fmean(scores)) if scores else NONE
-        if 2 <= len(scores) <= 9:
-            mean += f" ± {number(_HALF_95[len(scores)] * stdev(scores) / len(scores) ** 0.5)}"
+        if len(scores) > 1:
+            mean += f" ± {number(half_width_95(stdev(scores), len(scores)))}"
         told = f"{passed} of {len(runs)} passed"
         rows.append((f"{stage.stage} {stage.name}", ("", "", "", mean, "", told)))
     return rows

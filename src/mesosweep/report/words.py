@@ -40,9 +40,7 @@ def number(value: float | None) -> str:
 
 def scored(score: Score | None) -> str:
     """Write a score's mean with half of its 95 % interval."""
-    if score is None:
-        return NONE
-    return f"{number(score.mean_reward)} ± {number(score.half_width)}"
+    return NONE if score is None else f"{number(score.mean_reward)} {_within(score.half_width)}"
 
 
 def gain(winner: Score, other: Score | None) -> str:
@@ -52,9 +50,18 @@ def gain(winner: Score, other: Score | None) -> str:
     if not (winner.is_finite and other.is_finite):
         return "not finite"
     difference = winner.mean_reward - other.mean_reward
-    spread = math.hypot(winner.half_width, other.half_width)
     sign = "+" if difference >= 0 else "-"
-    return f"{sign}{number(abs(difference))} ± {number(spread)}"
+    return f"{sign}{number(abs(difference))} {_within(winner.half_width_from(other))}"
+
+
+def _within(half_width: float | None) -> str:
+    """Write how far a mean may be off; a single episode does not tell."""
+    return "from one episode" if half_width is None else f"± {number(half_width)}"
+
+
+def many(amount: int, what: str, plural: str | None = None) -> str:
+    """Write a number of things: 1 trial, 3 trials, 1,200 steps."""
+    return f"{amount:,} {what if amount == 1 else plural or f'{what}s'}"
 
 
 def count(steps: float | None) -> str:

@@ -82,7 +82,7 @@ def _plan(
 ) -> SweepPlan:
     ask = desk.sources
     backend = chosen_backend(desk)
-    load = _checkpoint(desk.flags.load) if desk.flags.load else None
+    load = checkpoint_named(desk.flags.load) if desk.flags.load else None
     stages = [
         searched(desk, number, warm_starts=load is not None or place > 0)
         for place, number in enumerate(numbers)
@@ -159,30 +159,41 @@ def comparables_of(
     desk: Desk, stages: list[StagePlan], *, load: Checkpoint | None, handoff: CheckpointKind
 ) -> dict[str, Any]:
     """Return what makes trials comparable, in full, so that a difference can be named."""
-    rows = desk.registry.status(SPECIES)
-    versions = [row.version for row in rows if row.name == desk.species]
     lessons = {}
     for plan in stages:
-        stage = overlaid(desk.vocabulary, plan.number, desk.overrides)
-        # Only this algorithm's table matters, and its values, not how they were spelt.
-        judged = {k: v for k, v in content(stage).items() if k != "algorithms"}
         settings = asdict(plan.settings)
         # How often a trial is saved changes nothing about it.
         del settings["save_freq"]
         lessons[str(plan.number)] = {
-            **judged,
-            "hyperparameters": own_hyperparameters(desk.vocabulary.algorithm, stage),
+            **lesson_of(desk, plan.number),
             "space": plan.space.entries(),
             "settings": settings,
         }
     return {
-        "species": desk.species,
-        "species_version": versions[0] if versions else "?",
-        "species_code": species_code(desk.registry.get(SPECIES, desk.species)),
+        **installed_species(desk),
         "algorithm": desk.algorithm,
         "stages": lessons,
         "load": _identity(load) if load else None,
         "handoff": handoff,
+    }
+
+
+def lesson_of(desk: Desk, number: int) -> dict[str, Any]:
+    """Return a stage as every trial of it is given it, whatever is searched."""
+    stage = overlaid(desk.vocabulary, number, desk.overrides)
+    # Only this algorithm's table matters, and its values, not how they were spelt.
+    judged = {k: v for k, v in content(stage).items() if k != "algorithms"}
+    return {**judged, "hyperparameters": own_hyperparameters(desk.vocabulary.algorithm, stage)}
+
+
+def installed_species(desk: Desk) -> dict[str, Any]:
+    """Return which animal is installed: its name, version and code."""
+    rows = desk.registry.status(SPECIES)
+    versions = [row.version for row in rows if row.name == desk.species]
+    return {
+        "species": desk.species,
+        "species_version": versions[0] if versions else "?",
+        "species_code": species_code(desk.registry.get(SPECIES, desk.species)),
     }
 
 
@@ -200,8 +211,14 @@ def _files(folder: Traversable, below: str = "") -> Iterator[tuple[str, bytes]]:
             yield below + entry.name, entry.read_bytes()
 
 
-def _checkpoint(path: str) -> Checkpoint:
-    """Return the checkpoint that `--load` names: `…/<trial id>/models/<name>.zip`."""
+def checkpoint_named(path: str) -> Checkpoint:
+    """Return the checkpoint that `--load` names: `…/<trial id>/models/<name>.zip`.
+
+    It may lie in a bucket, and is not looked for there.
+
+    Raises:
+        SettingsError: no such file is on this machine.
+    """
     is_remote = "://" in path or path.startswith("/gcs/")
     if not is_remote and not Path(path).is_file():
         raise SettingsError(f"--load {path}: no such file.", hint="Name the policy's zip file.")

@@ -13,12 +13,12 @@ from mesosweep.domain.plan import OnGateFail, StagePlan, SweepPlan
 from mesosweep.domain.score import Gate, lower_bound
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import TrialSettings
-from mesosweep.domain.trial import Checkpoint, CheckpointKind
+from mesosweep.domain.trial import CheckpointKind
 from mesosweep.plugins import Registry
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.overrides import narrow
-from mesosweep.settings.plan import comparables_of
+from mesosweep.settings.plan import checkpoint_named, comparables_of
 from mesosweep.settings.trial import overlaid, resolve_trial
 
 _EVALUATIONS, _LEAST_STEPS, _EPISODES = 50, 10_000, 20
@@ -36,8 +36,8 @@ def plan_production(
 ) -> SweepPlan:
     """Plan the whole curriculum from one training seed, each stage from the last one's checkpoint.
 
-    A stage is passed when its gate is, by `passes` evaluations in a row and by the panel.
-    Where one is not, the run stops unless --on-gate-fail says otherwise.
+    A stage is passed when its gate is: by the panel, and by `passes` evaluations in a row up to
+    the checkpoint that is handed on. Where one is not, the run stops unless --on-gate-fail says otherwise.
 
     Raises:
         SettingsError: something said is unknown, malformed or impossible.
@@ -45,7 +45,7 @@ def plan_production(
     """
     desk = Desk.open(flags if seed is None else replace(flags, seed=seed), registry, environ)
     ask = desk.sources
-    load = _checkpoint(flags.load) if flags.load else None
+    load = checkpoint_named(flags.load) if flags.load else None
     handoff = cast("CheckpointKind", ask.one_of("handoff", get_args(CheckpointKind)))
     stages = [
         _stage(desk, stage.number, warm_starts=load is not None or place > 0, passes=passes)
@@ -111,6 +111,7 @@ def _stage(desk: Desk, number: int, *, warm_starts: bool, passes: int) -> StageP
         parallel=1,
         settings=settings,
         gate=stage.gate,
+        passes=passes,
         overrides=overrides,
         enqueued=({},),
         warm_starts=warm_starts,
@@ -133,7 +134,8 @@ def _check_passes(number: int, gate: Gate, settings: TrialSettings, passes: int)
     if gate != Gate() and count < passes:
         raise SettingsError(
             f"stage{number}: {settings.timesteps:,} steps, evaluated every {settings.eval_freq:,}, "
-            f"give {count} evaluations; --passes {passes} in a row cannot be reached.",
+            f"give {count} evaluation{'' if count == 1 else 's'}; --passes {passes} in a row "
+            "cannot be reached.",
             hint="Lower --passes or --eval-freq, or train longer.",
         )
     for name, episodes in (
@@ -148,11 +150,3 @@ def _check_passes(number: int, gate: Gate, settings: TrialSettings, passes: int)
                 f"{gate.min_success_rate:g} is missed; the 95 % lower bound is {most:.2f} then.",
                 hint=f"Raise --{name.replace('_', '-')}.",
             )
-
-
-def _checkpoint(path: str) -> Checkpoint:
-    if not Path(path).is_file():
-        raise SettingsError(f"--load {path}: no such file.", hint="Name the policy's zip file.")
-    parts = Path(path).absolute().parts
-    kind: CheckpointKind = "final" if path.endswith("_final.zip") else "best"
-    return Checkpoint(str(Path(path).absolute()), kind, trial_id=parts[-3])

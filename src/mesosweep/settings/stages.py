@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from mesosweep.domain.curriculum import Curriculum, Settings, Stage
 from mesosweep.domain.errors import PluginError, SettingsError
@@ -23,57 +23,9 @@ from mesosweep.domain.score import Gate
 from mesosweep.domain.space import Value
 from mesosweep.plugins import ALGORITHMS, Registry, Species
 from mesosweep.settings.complaints import from_pydantic, unknown
+from mesosweep.settings.stage_tables import CurriculumTable, GateTable, StageFile
 
 _FILE = re.compile(r"stage([1-9]\d*)_([a-z0-9_]+)\.toml")
-
-Whole = Annotated[int, Field(ge=1)]
-Steps = Annotated[int, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class GateTable(_Strict):
-    """`[curriculum.gate]`."""
-
-    min_avg_reward: Number | None = None
-    min_avg_episode_length: Number | None = None
-    min_avg_forward_vel: Number | None = None
-    min_success_rate: Share | None = None
-
-
-class CurriculumTable(_Strict):
-    """`[curriculum]`: how a stage begins after a warm start, and when it is passed."""
-
-    warmup_timesteps: Steps | None = None
-    warmup_fraction: Share | None = None
-    warmup_clip_range: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    warmup_ent_coef: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    ramp_timesteps: Steps | None = None
-    ramp_fraction: Share | None = None
-    ramp_start_value: Number | None = None
-    gate: GateTable = GateTable()
-
-    @model_validator(mode="after")
-    def _one_spelling(self) -> CurriculumTable:
-        for what in ("warmup", "ramp"):
-            if None not in (getattr(self, f"{what}_timesteps"), getattr(self, f"{what}_fraction")):
-                raise ValueError(f"holds {what}_timesteps and {what}_fraction; give one of them")
-        return self
-
-
-class StageFile(_Strict):
-    """A stage file without the tables of algorithms."""
-
-    name: str
-    description: str = ""
-    timesteps: Whole
-    n_envs: Whole | None = None
-    env: dict[str, Any] = {}
-    curriculum: CurriculumTable = CurriculumTable()
 
 
 class _Place(Protocol):

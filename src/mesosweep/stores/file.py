@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from mesosweep.domain.errors import StateDamaged, StoreConflict, StoreError, StoreUnreachable
@@ -53,7 +52,11 @@ class FileStore:
             StoreError: the folder is read-only, or the disk is full.
         """
         path = self._path(sweep_key)
-        found = self._content(path)
+        try:
+            found = self._content(path)
+        except StoreUnreachable as cause:
+            # A disk answers or does not: unlike a bucket, nobody waits for it.
+            raise StoreError(str(cause), hint="Mend the folder's permissions.") from cause
         if (None if found is None else _version(found)) != replacing:
             raise StoreConflict(
                 f"{path}: somebody else changed the saved state since this sweep read it.",
@@ -68,13 +71,18 @@ class FileStore:
 
     def set_aside(self, sweep_key: str) -> None:
         """Rename the file to the first free `<sweep_key>.<n>.json`."""
+        self.moved_aside(sweep_key)
+
+    def moved_aside(self, sweep_key: str) -> Path | None:
+        """Set the file aside, and return what it is called now; None when there is none."""
         path = self._path(sweep_key)
         number = 1
         while (aside := path.with_name(f"{sweep_key}.{number}.json")).exists():
             number += 1
         try:
-            with suppress(FileNotFoundError):
-                path.rename(aside)
+            return path.rename(aside)
+        except FileNotFoundError:
+            return None
         except OSError as cause:
             raise _cannot_write(path, cause) from cause
 

@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import tempfile
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-from mesosweep.domain.errors import StateDamaged, StoreError
+from mesosweep.domain.errors import StateDamaged, StoreUnreachable
 from mesosweep.domain.state import SweepState
 from mesosweep.ports import Clock
 from mesosweep.stores import state_json
-from mesosweep.stores.file import FileStore
 from mesosweep.stores.gcs_address import Address
 from mesosweep.stores.gcs_bucket import Bucket
 from mesosweep.stores.gcs_client import open_client
+from mesosweep.stores.gcs_copy import LocalCopy as LocalCopy
+from mesosweep.stores.gcs_entry import TOKEN
 from mesosweep.stores.places import _with_places, portable
-
-
-@dataclass(frozen=True, slots=True)
-class LocalCopy:
-    """Where the state is kept a second time, for people and for when there is no network."""
-
-    folder: Path
-    """`DIR/sweeps/<species>/<algorithm>`; checkpoints keep their addresses in the bucket."""
-    warn: Callable[[str], None]
-    """Told when the copy cannot be written, which stops nothing: the bucket is what counts."""
+from mesosweep.stores.writer import this_process
 
 
 class GcsStore:
     """States of sweeps as `<root>/_sweep_state.json`, and `…_stage<N>.json` for a `launch`.
 
     A version is the object's generation. A save that Cloud Storage refuses because it was made
-    already, by a first try whose reply was lost, is known again by a token and is no conflict.
+    already, by a first try whose reply was lost, is known again by a token and is no conflict;
+    so is one that was given up, and is tried again after a while.
     """
 
     def __init__(
@@ -50,8 +39,10 @@ class GcsStore:
         self.root = root
         self._bucket = bucket
         self._copy = copy
-        self._writer = writer or f"pid {os.getpid()} on {socket.gethostname()}"
+        self._writer = writer or this_process()
         self._new_token = new_token
+        self._unsure: dict[str, str] = {}
+        """Object → token of a write of which it is not known whether it was made."""
 
     @classmethod
     def open(
@@ -101,15 +92,19 @@ class GcsStore:
         place = self._place(sweep_key)
         # Told from the sweep's own place, so that it can be copied to another bucket.
         content = state_json.written(portable(state, Path(self.root.uri))).encode()
-        entry = self._bucket.write(
-            place.name,
-            content,
-            replacing=int(replacing or 0),
-            token=self._new_token(),
-            writer=self._writer,
-        )
+        latest, token = self._latest(place.name, int(replacing or 0)), self._new_token()
+        try:
+            entry = self._bucket.write(
+                place.name, content, replacing=latest, token=token, writer=self._writer
+            )
+        except StoreUnreachable:
+            self._unsure[place.name] = token
+            raise
+        self._unsure.pop(place.name, None)
         if self._copy is not None:
-            self._write_copy(self._copy, sweep_key, state)
+            if replacing is None:
+                self._make_room(self._copy, sweep_key)
+            self._copy.write(sweep_key, state, safe_in=place.uri)
         return str(entry.generation)
 
     def set_aside(self, sweep_key: str) -> None:
@@ -123,10 +118,26 @@ class GcsStore:
                 break
             number += 1
         if self._copy is not None:
-            try:
-                FileStore(self._copy.folder).set_aside(sweep_key)
-            except StoreError as cause:
-                self._copy.warn(str(cause))
+            self._copy.set_aside(sweep_key)
+
+    def _latest(self, name: str, known: int) -> int:
+        """Return the generation to replace: our own, where a write that was given up was made."""
+        token = self._unsure.get(name)
+        if token is None:
+            return known
+        found = self._bucket.stat(name)
+        is_ours = found is not None and found.metadata.get(TOKEN) == token
+        return found.generation if found is not None and is_ours else known
+
+    def _make_room(self, copy: LocalCopy, sweep_key: str) -> None:
+        """Keep a copy of what the bucket has no more: whoever took it away there may miss it."""
+        aside = copy.set_aside(sweep_key)
+        if aside is not None:
+            copy.warn(
+                f"{self.root.uri} held no state of this sweep, so it begins anew. The copy of one "
+                f"that was here is kept as {aside}; had it been removed there by mistake: "
+                f"gcloud storage cp {aside} {self._place(sweep_key).uri}"
+            )
 
     def _place(self, sweep_key: str) -> Address:
         # Its folder says whose it is, `…/<species>/<algorithm>`.
@@ -135,25 +146,6 @@ class GcsStore:
 
     def _located(self, uri: str) -> str:
         return uri if "://" in uri or uri.startswith("/") else (self.root / uri).uri
-
-    def _write_copy(self, copy: LocalCopy, sweep_key: str, state: SweepState) -> None:
-        path = copy.folder / f"{sweep_key}.json"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(state_json.written(state))
-                Path(aside).chmod(0o644)
-                Path(aside).replace(path)
-            except BaseException:
-                Path(aside).unlink(missing_ok=True)
-                raise
-        except OSError as cause:
-            copy.warn(
-                f"{path}: the copy of the state cannot be written ({cause.strerror or cause}); "
-                f"it is safe in {self._place(sweep_key).uri}."
-            )
 
 
 def check_access(bucket: Bucket) -> None:

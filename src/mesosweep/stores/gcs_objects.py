@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from mesosweep.ports import Clock
 from mesosweep.stores.gcs_address import Address
@@ -17,9 +18,9 @@ class Objects:
     none, and SettingsError for an address that is none.
     """
 
-    def __init__(self, *, clock: Clock, project: str | None = None) -> None:
+    def __init__(self, *, clock: Clock, project: str | None = None, client: Any = None) -> None:
         self._clock = clock
-        self._client = open_client(project)
+        self._client = client or open_client(project)
         self._buckets: dict[str, Bucket] = {}
 
     def bucket(self, name: str) -> Bucket:
@@ -36,6 +37,28 @@ class Objects:
             return bucket.tail(place.name, tail)
         found = bucket.read(place.name)
         return None if found is None else found[0]
+
+    def seen(self, uri: str) -> tuple[bytes, str] | None:
+        """Return an object and its version; None only when there surely is none."""
+        place = Address.parse(uri)
+        found = self.bucket(place.bucket).read(place.name)
+        return None if found is None else (found[0], str(found[1].generation))
+
+    def replace(
+        self, uri: str, content: bytes, *, version: str | None, token: str, writer: str
+    ) -> str:
+        """Write if `version` is the latest, None for nothing, and return the new version.
+
+        A write whose reply was lost is known again by its token.
+
+        Raises:
+            StoreConflict: it is not the latest; the message names who wrote that.
+        """
+        place = Address.parse(uri)
+        entry = self.bucket(place.bucket).write(
+            place.name, content, replacing=int(version or 0), token=token, writer=writer
+        )
+        return str(entry.generation)
 
     def write(self, uri: str, content: bytes) -> None:
         """Replace an object in one step."""

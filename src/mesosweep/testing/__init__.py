@@ -9,6 +9,6 @@ if "pytest" in sys.modules:
     pytest.register_assert_rewrite(
         *(
             f"mesosweep.testing.{name}"
-            for name in ("backend", "learner", "sampler", "species", "store", "tracker")
+            for name in ("backend", "bucket", "learner", "sampler", "species", "store", "tracker")
         )
     )

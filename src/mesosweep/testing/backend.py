@@ -1,251 +1,25 @@
-"""A backend that lives in memory, and the promises that every backend keeps."""
+"""The promises that every backend keeps, and a fake one that keeps them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import ClassVar, Literal, TypeAlias, TypeVar
+from dataclasses import replace
+from typing import ClassVar
 
-from mesosweep.domain.errors import BackendError, Transient
-from mesosweep.domain.score import Score
-from mesosweep.domain.space import Assignment, Double, SearchSpace
-from mesosweep.domain.study import JobRef, Study, StudySnapshot, TrialSettings
-from mesosweep.domain.trial import Checkpoint, Progress, Trial
-from mesosweep.ports import Backend, Clock, Submission
-from mesosweep.testing.clock import FakeClock
-
-Verb: TypeAlias = Literal["prepare", "submit", "find", "poll", "cancel"]
-Outcome: TypeAlias = Callable[[Study, int, Assignment], Trial]
-"""(study, trial number from 0, assignment) → the trial as it will have ended."""
-T = TypeVar("T")
-
-
-def a_study(
-    *,
-    key: str = "ratite-count-abcdef-s1-a0",
-    stage: int = 1,
-    trials: int = 4,
-    parallel: int = 2,
-    folder: str = "stage1",
-    space: SearchSpace | None = None,
-    **others: object,
-) -> Study:
-    """Return a small study to test with; keyword arguments replace its fields."""
-    study = Study(
-        key=key,
-        species="counting",
-        algorithm="count",
-        stage=stage,
-        stage_name="first",
-        attempt=0,
-        folder=folder,
-        space=space or SearchSpace({"count_gain": Double(0.0, 1.0)}),
-        trials=trials,
-        parallel=parallel,
-        settings=TrialSettings(timesteps=100, n_envs=1, eval_freq=25, save_freq=20),
-    )
-    return replace(study, **others)  # type: ignore[arg-type]  # a test names real fields
-
-
-def scored(study: Study, trial_id: str, assignment: Assignment, reward: float) -> Trial:
-    """Return a finished trial with this mean reward, judged by the study's gate."""
-    score = Score(30, reward, 1.0, mean_length=100.0, full_length_rate=1.0)
-    folder = f"{study.folder}/{trial_id}/models"
-    return Trial(
-        trial_id=trial_id,
-        attempt=study.attempt,
-        status="finished",
-        assignment=assignment,
-        best_mean_reward=reward,
-        panel=score,
-        verdict=study.gate.admits(score),
-        checkpoint=Checkpoint(f"{folder}/best_model.zip", "best", trial_id),
-        final_checkpoint=Checkpoint(f"{folder}/stage{study.stage}_final.zip", "final", trial_id),
-        steps_asked=study.settings.timesteps,
-        steps_trained=study.settings.timesteps,
-        duration_s=60.0,
-    )
-
-
-def lost(study: Study, trial_id: str, assignment: Assignment, reason: str) -> Trial:
-    """Return a trial that failed for this reason."""
-    return Trial(trial_id, study.attempt, "failed", assignment, reason=reason)
-
-
-def rising(study: Study, number: int, assignment: Assignment) -> Trial:
-    """Every trial finishes, each better than the one before."""
-    return scored(study, str(number), assignment, reward=float(number))
-
-
-@dataclass
-class Fault:
-    """Something that goes wrong with one call of one verb."""
-
-    verb: Verb
-    error: BackendError
-    after: bool
-    """Whether the verb still does its work and only the answer is lost."""
-
-
-@dataclass
-class Job:
-    """One study as the imagined service keeps it."""
-
-    study: Study
-    since: datetime
-    kept: tuple[Trial, ...] = ()
-    """Ended in an earlier job of the same study."""
-    cancelled_at: datetime | None = None
-
-
-@dataclass
-class FakeService:
-    """What outlives the process that talks to it."""
-
-    clock: Clock = field(default_factory=FakeClock)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    """Study key → its latest job."""
-    submitted: list[str] = field(default_factory=list)
-    """The key of every submission, in order; a key that comes twice was paid for twice."""
-    started: list[tuple[str, str]] = field(default_factory=list)
-    """(study key, trial id) of every trial that a submission brought about."""
-
-
-class Faulty:
-    """A backend whose calls go wrong on request, and are counted."""
-
-    def __init__(self) -> None:
-        self.calls: list[Verb] = []
-        self._faults: list[Fault] = []
-
-    def fail_next(self, verb: Verb, error: BackendError | None = None, *, times: int = 1) -> None:
-        """Let the next calls of `verb` do nothing but raise."""
-        error = error or Transient(f"{verb}: the service is unavailable (503)")
-        self._faults += [Fault(verb, error, after=False)] * times
-
-    def lose_reply(self, verb: Verb, error: BackendError | None = None) -> None:
-        """Let the next call of `verb` do its work and then raise all the same."""
-        error = error or Transient(f"{verb}: no answer within 30 s")
-        self._faults.append(Fault(verb, error, after=True))
-
-    def _meet(self, verb: Verb) -> Fault | None:
-        """Count the call; raise a fault that comes before the work, return one that comes after."""
-        self.calls.append(verb)
-        fault = next((f for f in self._faults if f.verb == verb), None)
-        if fault is None:
-            return None
-        self._faults.remove(fault)
-        if not fault.after:
-            raise fault.error
-        return fault
-
-    @staticmethod
-    def _answer(fault: Fault | None, answer: T) -> T:
-        if fault is not None:
-            raise fault.error
-        return answer
-
-
-class FakeBackend(Faulty):
-    """A tuning service in memory.
-
-    Trials run `parallel` at a time and take `trial_s` each; what a poll answers
-    depends on the clock alone. Open a second one over the same service to play
-    a restarted supervisor.
-    """
-
-    name = "fake"
-
-    def __init__(
-        self,
-        service: FakeService | None = None,
-        *,
-        outcome: Outcome = rising,
-        trial_s: float = 60.0,
-        job_error: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__()
-        self.service = service or FakeService()
-        self.outcome = outcome
-        self.trial_s = trial_s
-        self.job_error = dict(job_error or {})
-        """Study key → the message with which its job fails as a whole."""
-
-    def prepare(self, study: Study) -> Submission:
-        self.calls.append("prepare")
-        return Submission(study, {"displayName": study.key, "maxTrialCount": study.trials})
-
-    def submit(self, submission: Submission) -> JobRef:
-        fault = self._meet("submit")
-        study = submission.study
-        old = self.service.jobs.get(study.key)
-        kept = tuple(t for t in self._trials(old) if t.has_ended) if old else ()
-        self.service.jobs[study.key] = Job(study, self.service.clock.now(), kept)
-        self.service.submitted.append(study.key)
-        fresh = range(len(kept), study.trials)
-        self.service.started += [(study.key, str(number)) for number in fresh]
-        return self._answer(fault, JobRef(self.name, study.key, f"https://fake/{study.key}"))
-
-    def find(self, study: Study) -> JobRef | None:
-        fault = self._meet("find")
-        job = self.service.jobs.get(study.key)
-        # A cancelled job never goes on by itself, and one that wanted fewer trials lacks
-        # some: both are absent, so that the engine submits what is still to do.
-        gone = job is None or job.cancelled_at is not None or job.study.trials < study.trials
-        ref = None if gone else JobRef(self.name, study.key, f"https://fake/{study.key}")
-        return self._answer(fault, ref)
-
-    def poll(self, job: JobRef) -> StudySnapshot:
-        fault = self._meet("poll")
-        found = self.service.jobs[job.name]
-        trials = self._trials(found)
-        ended = sum(trial.has_ended for trial in trials)
-        if job.name in self.job_error:
-            return self._answer(
-                fault, StudySnapshot("failed", trials, message=self.job_error[job.name])
-            )
-        if ended >= found.study.trials:
-            return self._answer(fault, StudySnapshot("succeeded", trials))
-        state: Literal["cancelled", "running"] = "cancelled" if found.cancelled_at else "running"
-        return self._answer(fault, StudySnapshot(state, trials))
-
-    def cancel(self, job: JobRef) -> None:
-        fault = self._meet("cancel")
-        found = self.service.jobs.get(job.name)
-        if found is not None and found.cancelled_at is None:
-            found.cancelled_at = self.service.clock.now()
-        self._answer(fault, None)
-
-    def wait(self, job: JobRef, clock: Clock) -> None:  # noqa: ARG002  # the port's shape
-        # The service's clock, whichever was handed in: its trials must get on.
-        self.service.clock.sleep(self.trial_s / 3)
-
-    def _trials(self, job: Job) -> tuple[Trial, ...]:
-        study = job.study
-        now = job.cancelled_at or self.service.clock.now()
-        elapsed = (now - job.since).total_seconds()
-        trials = list(job.kept)
-        for place in range(study.trials - len(job.kept)):
-            number = len(job.kept) + place
-            running_s = elapsed - (place // study.parallel) * self.trial_s
-            if running_s < 0:
-                break
-            assignment = assigned(study, number)
-            if running_s >= self.trial_s:
-                trials.append(self.outcome(study, number, assignment))
-            else:
-                step = int(study.settings.timesteps * running_s / self.trial_s)
-                trials.append(
-                    Trial(
-                        trial_id=str(number),
-                        attempt=study.attempt,
-                        status="running",
-                        assignment=assignment,
-                        progress=Progress(step=step),
-                    )
-                )
-        return tuple(trials)
+from mesosweep.domain.space import Assignment
+from mesosweep.domain.study import JobRef, Study, StudySnapshot
+from mesosweep.ports import Backend, Clock
+from mesosweep.testing._service import FakeBackend as FakeBackend
+from mesosweep.testing._service import FakeService as FakeService
+from mesosweep.testing._service import Fault as Fault
+from mesosweep.testing._service import Faulty as Faulty
+from mesosweep.testing._service import Job as Job
+from mesosweep.testing._service import Verb as Verb
+from mesosweep.testing._studies import Outcome as Outcome
+from mesosweep.testing._studies import a_study as a_study
+from mesosweep.testing._studies import assigned as assigned
+from mesosweep.testing._studies import lost as lost
+from mesosweep.testing._studies import rising as rising
+from mesosweep.testing._studies import scored as scored
 
 
 class BackendSuite:
@@ -402,14 +176,3 @@ class BackendSuite:
 
         assert len(after.trials) == more.trials
         assert after.trials[: len(before.trials)] == before.trials
-
-
-def assigned(study: Study, number: int) -> Assignment:
-    """Return what a fake service chooses: known points first, then evenly over the space."""
-    default: tuple[Assignment, ...] = () if study.default is None else (study.default,)
-    known = (*default, *study.enqueued)
-    if number < len(known):
-        return known[number]
-    # Steps of the golden ratio: even over the space and the same in every run.
-    unit = (number + 1) * 0.6180339887498949 % 1.0
-    return {name: parameter.at(unit) for name, parameter in study.space.items()}

@@ -100,7 +100,6 @@ class _Count:
     def __init__(self, lesson: Lesson) -> None:
         self.lesson = lesson
         self.step = 0
-        self.best: float | None = None
         self.owes = False
         """An evaluation fell due at this step and has not been done."""
         self.draw = 0.0
@@ -108,7 +107,7 @@ class _Count:
         self.start = _skill(lesson.parent) if lesson.parent else 0.0
         if lesson.resume is not None:
             kept = json.loads((lesson.resume / "count.json").read_text())
-            self.step, self.best, self.draw = kept["step"], kept["best"], kept["draw"]
+            self.step, self.draw = kept["step"], kept["draw"]
             self.owes = kept["owes"]
             version, words, gauss = kept["rng"]
             self.rng.setstate((version, tuple(words), gauss))
@@ -143,7 +142,6 @@ class _Count:
     def save(self, folder: Path) -> None:
         kept = {
             "step": self.step,
-            "best": self.best,
             "owes": self.owes,
             "draw": self.draw,
             "rng": self.rng.getstate(),
@@ -166,11 +164,9 @@ def _count_on(count: _Count, observer: Observer) -> None:
 
 
 def _judge(count: _Count, observer: Observer) -> None:
-    score = observer.evaluate(_constant(count.skill), step=count.step).score
+    observer.evaluate(_constant(count.skill), step=count.step)
     count.owes = False
-    if score.is_finite and (count.best is None or score.mean_reward > count.best):
-        count.best = score.mean_reward
-        observer.new_best(count.save_policy, step=count.step)
+    observer.offer(count.save_policy, step=count.step)
 
 
 def _next(step: int, every: int) -> int:

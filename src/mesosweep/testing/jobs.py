@@ -109,6 +109,7 @@ class JobsBackend(Faulty):
         super().__init__()
         self.service = service or JobService()
         self.outcome = outcome
+        self._wanted: dict[str, int] = {}
 
     def prepare(self, study: Study) -> Submission:
         self.calls.append("prepare")
@@ -116,6 +117,7 @@ class JobsBackend(Faulty):
 
     def find(self, study: Study) -> JobRef | None:
         fault = self._meet("find")
+        self._wanted[study.key] = study.trials
         jobs = self.service.jobs.get(study.key, [])
         goes_on = bool(jobs) and (jobs[-1].loss is None and not self._is_over(jobs[-1]))
         is_there = goes_on or (bool(jobs) and self._missing(study, jobs) <= 0)
@@ -137,8 +139,13 @@ class JobsBackend(Faulty):
         trials = tuple(trial for each in jobs for trial in each.trials(self.outcome, now))
         if not last.is_over(now):
             return self._answer(fault, StudySnapshot("running", trials))
-        if last.loss is None or self._missing(last.study, jobs) <= 0:
+        # Whoever asked last may want more than the job was submitted for.
+        missing = self._wanted.get(job.name, last.study.trials) - self._shared(jobs)
+        if missing <= 0:
             return self._answer(fault, StudySnapshot("succeeded", trials))
+        if last.loss is None:
+            told = f"{missing} more are wanted"
+            return self._answer(fault, StudySnapshot("incomplete", trials, told))
         lost = StudySnapshot(last.loss.state, trials, last.loss.message)
         return self._answer(fault, lost)
 
@@ -154,8 +161,11 @@ class JobsBackend(Faulty):
         self.service.clock.sleep(TRIAL_S / 3)
 
     def _missing(self, study: Study, jobs: Sequence[NumberedJob]) -> int:
+        return study.trials - self._shared(jobs)
+
+    def _shared(self, jobs: Sequence[NumberedJob]) -> int:
         now = self.service.clock.now()
-        return study.trials - sum(job.share(self.outcome, now) for job in jobs)
+        return sum(job.share(self.outcome, now) for job in jobs)
 
     def _is_over(self, job: NumberedJob) -> bool:
         return job.is_over(self.service.clock.now())

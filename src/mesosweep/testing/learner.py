@@ -94,6 +94,14 @@ class LearnerSuite:
         assert again.score == best.score
         assert recorder.bests[-1] == best.step
 
+    def test_offers_every_policy_that_was_judged(
+        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+    ) -> None:
+        recorder = Recorder(ground, tmp_path)
+        self.make_learner().train(lesson, ground, recorder)
+
+        assert recorder.offered == [evaluation.step for evaluation in recorder.evaluations]
+
     def test_a_saved_policy_acts_the_same_when_loaded(
         self, lesson: Lesson, ground: TinyGround, tmp_path: Path
     ) -> None:
@@ -155,7 +163,7 @@ class LearnerSuite:
             self.make_learner().train(lesson, ground, broken)
         assert len(broken.evaluations) == evaluation
         folder = broken.checkpoints[max(broken.checkpoints)]
-        rest = Recorder(ground, tmp_path / "rest")
+        rest = Recorder(ground, tmp_path / "rest", best_reward=broken.best_reward)
         resumed = self.make_learner()
         resumed.train(replace(lesson, resume=folder), ground, rest)
 

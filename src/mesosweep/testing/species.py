@@ -24,16 +24,22 @@ from gymnasium.utils.env_checker import check_env as gymnasium_check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from mesosweep.domain.score import Episode
-from mesosweep.envs.batch import Lanes, Stepped
+from mesosweep.envs.batch import Lanes
 from mesosweep.envs.ground import open_ground, random_policy
 from mesosweep.envs.gym import open_env, stage_env
 from mesosweep.envs.judge import DIVERGED
 from mesosweep.envs.model import load_model
 from mesosweep.plugins import Species, resolve
 from mesosweep.ports import Batch, Body, Ground, Mirror
-
-_LANES = 5
-_STEPS = 60
+from mesosweep.testing._lanes import (
+    LANES,
+    actuator_named,
+    begun_lanes,
+    limited_actuators,
+    played,
+    random_actions,
+    servos,
+)
 
 
 class SpeciesSuite:
@@ -106,10 +112,10 @@ class SpeciesSuite:
     def test_a_lane_of_many_equals_a_batch_of_one_bit_for_bit(
         self, body: Body, settings: Mapping[str, Any]
     ) -> None:
-        many = _played(_lanes(body, settings, range(_LANES)), _actions(body, settings))
-        for lane in range(_LANES):
-            alone = _lanes(body, settings, [lane])
-            single = _played(alone, _actions(body, settings)[:, lane : lane + 1])
+        many = played(begun_lanes(body, settings, range(LANES)), random_actions(body, settings))
+        for lane in range(LANES):
+            alone = begun_lanes(body, settings, [lane])
+            single = played(alone, random_actions(body, settings)[:, lane : lane + 1])
             for together, by_itself in zip(many, single, strict=True):
                 for name, array in by_itself.items():
                     np.testing.assert_array_equal(together[name][lane], array[0], name)
@@ -117,9 +123,9 @@ class SpeciesSuite:
     def test_a_divergence_ends_one_lane_alone(
         self, body: Body, settings: Mapping[str, Any]
     ) -> None:
-        healthy, struck = (_lanes(body, settings, range(_LANES)) for _ in range(2))
-        actions = _actions(body, settings)[0]
-        others = [lane for lane in range(_LANES) if lane != 2]
+        healthy, struck = (begun_lanes(body, settings, range(LANES)) for _ in range(2))
+        actions = random_actions(body, settings)[0]
+        others = [lane for lane in range(LANES) if lane != 2]
 
         struck.qvel[2] = np.nan
         with np.errstate(invalid="ignore"):  # what the body computes from that lane's nan
@@ -135,16 +141,16 @@ class SpeciesSuite:
     def test_a_restored_snapshot_goes_on_bit_for_bit(
         self, body: Body, settings: Mapping[str, Any]
     ) -> None:
-        actions = _actions(body, settings)
-        lanes = _lanes(body, settings, range(_LANES))
-        _played(lanes, actions[:20])
+        actions = random_actions(body, settings)
+        lanes = begun_lanes(body, settings, range(LANES))
+        played(lanes, actions[:20])
         snapshot = lanes.snapshot()
-        expected = _played(lanes, actions[20:])
+        expected = played(lanes, actions[20:])
 
-        other = _lanes(body, settings, range(100, 100 + _LANES))
+        other = begun_lanes(body, settings, range(100, 100 + LANES))
         other.restore(snapshot)
 
-        for went_on, restored in zip(expected, _played(other, actions[20:]), strict=True):
+        for went_on, restored in zip(expected, played(other, actions[20:]), strict=True):
             for name, array in went_on.items():
                 np.testing.assert_array_equal(restored[name], array, name)
 
@@ -157,7 +163,7 @@ class SpeciesSuite:
             assert seen.shape == (lanes.n, len(low))
             outside.append((seen < low) | (seen > high))
 
-        _played(_lanes(body, settings, range(_LANES)), _actions(body, settings), look)
+        played(begun_lanes(body, settings, range(LANES)), random_actions(body, settings), look)
 
         share = np.mean(outside, axis=(0, 1))
         clipped = {n: s for n, s in zip(body.observation_names, share, strict=True) if s > 0.02}
@@ -168,9 +174,11 @@ class SpeciesSuite:
         lanes.begin([0])
         target = body.control(lanes, np.zeros((1, lanes.model.nu)))[0]
 
-        for servo, home, _ in _servos(lanes.model):
+        for servo, home, _ in servos(lanes.model):
             aimed = float(target[servo])
-            told = f"{_named(lanes.model, servo)} aims at {aimed:.4g}, its home is {home:.4g}"
+            told = (
+                f"{actuator_named(lanes.model, servo)} aims at {aimed:.4g}, its home is {home:.4g}"
+            )
             assert aimed == pytest.approx(home, abs=1e-6), told
 
     def test_no_action_asks_for_more_than_a_joint_can_do(
@@ -182,10 +190,10 @@ class SpeciesSuite:
 
         for action in (-1.0, 1.0):
             target = body.control(lanes, np.full((1, model.nu), action))[0]
-            limits = [(servo, *reach) for servo, _, reach in _servos(model)]
-            limits += [(i, *model.actuator_ctrlrange[i]) for i in _limited(model)]
+            limits = [(servo, *reach) for servo, _, reach in servos(model)]
+            limits += [(i, *model.actuator_ctrlrange[i]) for i in limited_actuators(model)]
             for i, low, high in limits:
-                told = f"{_named(model, i)} aims at {target[i]:.4g}, beyond {low:.4g} to {high:.4g}"
+                told = f"{actuator_named(model, i)} aims at {target[i]:.4g}, beyond {low:.4g} to {high:.4g}"
                 assert low - 1e-6 <= target[i] <= high + 1e-6, told
 
     def test_a_mirror_twice_is_none_at_all(self, body: Body) -> None:
@@ -205,14 +213,14 @@ class SpeciesSuite:
         if mirror.reflect is None:
             pytest.skip("the mirror has no `reflect`")
         undisturbed = replace(body, disturb=None)
-        plain = _lanes(undisturbed, settings, range(_LANES))
-        twin = _lanes(undisturbed, settings, range(100, 100 + _LANES))
+        plain = begun_lanes(undisturbed, settings, range(LANES))
+        twin = begun_lanes(undisturbed, settings, range(100, 100 + LANES))
         twin.restore(plain.snapshot())
-        for lane in range(_LANES):
+        for lane in range(LANES):
             mirror.reflect(twin, lane)
         twin.sense()
 
-        for action in _actions(body, settings)[:20]:
+        for action in random_actions(body, settings)[:20]:
             seen = plain.observe()[:, mirror.observation_source] * mirror.observation_sign
             for name, got, wanted in zip(
                 body.observation_names, twin.observe().T, seen.T, strict=True
@@ -222,7 +230,7 @@ class SpeciesSuite:
             back = twin.step(action[:, mirror.action_source] * mirror.action_sign).reward
             np.testing.assert_allclose(back, there, rtol=0, atol=1e-9)
 
-        for lane in range(_LANES):
+        for lane in range(LANES):
             mirror.reflect(twin, lane)
         np.testing.assert_allclose(twin.qpos, plain.qpos, rtol=0, atol=1e-9)
 
@@ -245,72 +253,13 @@ class SpeciesSuite:
                 assert mask.dtype == np.bool_, name
             assert not (lanes.success & lanes.failed).any()
 
-        _played(_lanes(body, settings, range(_LANES)), _actions(body, settings), look)
+        played(begun_lanes(body, settings, range(LANES)), random_actions(body, settings), look)
 
 
 def _mirror_of(body: Body) -> Mirror:
     if body.mirror is None:
         pytest.skip("the body declares no mirror")
     return body.mirror
-
-
-def _lanes(body: Body, settings: Mapping[str, Any], seeds: Sequence[int]) -> Lanes:
-    lanes = Lanes(body, settings, len(seeds))
-    for lane, seed in enumerate(seeds):
-        lanes.seed(lane, seed)
-    lanes.begin(range(lanes.n))
-    return lanes
-
-
-def _actions(body: Body, settings: Mapping[str, Any]) -> Any:
-    nu = Lanes(body, settings, 1).model.nu
-    return np.random.default_rng(0).uniform(-1.0, 1.0, (_STEPS, _LANES, nu))
-
-
-def _played(lanes: Lanes, actions: Any, look: Any = None) -> list[dict[str, Any]]:
-    """Play actions, (steps, n, nu), ended lanes begun anew; return what each step brought."""
-    trace = []
-    for action in actions:
-        stepped: Stepped = lanes.step(action)
-        if look is not None:
-            look(lanes)
-        trace.append(
-            {
-                "reward": stepped.reward.copy(),
-                "ended": stepped.ended.copy(),
-                "qpos": lanes.qpos.copy(),
-                "qvel": lanes.qvel.copy(),
-                "observation": lanes.observe(),
-            }
-            | {name: array.copy() for name, array in lanes.memory.items()}
-        )
-        if stepped.episodes:
-            lanes.begin(stepped.episodes)
-    return trace
-
-
-def _servos(model: Any) -> list[tuple[int, float, tuple[float, float]]]:
-    """Return index, home target and reachable targets of each position servo on a joint."""
-    found = []
-    for i in range(model.nu):
-        on_joint = model.actuator_trntype[i] == 0  # mjTRN_JOINT
-        kp = model.actuator_gainprm[i, 0]
-        if on_joint and kp > 0 and model.actuator_biasprm[i, 1] == -kp:
-            joint, gear = model.actuator_trnid[i, 0], model.actuator_gear[i, 0]
-            home = float(gear * model.qpos0[model.jnt_qposadr[joint]])
-            limits = np.sort(gear * model.jnt_range[joint])
-            reach = (float(limits[0]), float(limits[1]))
-            limited = bool(model.jnt_limited[joint])
-            found.append((i, home, reach if limited else (-np.inf, np.inf)))
-    return found
-
-
-def _limited(model: Any) -> list[int]:
-    return [int(i) for i in np.flatnonzero(model.actuator_ctrllimited)]
-
-
-def _named(model: Any, actuator: int) -> str:
-    return f"actuator {actuator} ({model.actuator(actuator).name or 'unnamed'})"
 
 
 def _without_seed(episode: Episode) -> Episode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -168,6 +169,9 @@ class Recorder:
     stop_in: int | None = None
     """The evaluation, counted from 0, in which somebody asks to stop."""
     evaluations: list[Evaluation] = field(default_factory=list)
+    best_reward: float = -math.inf
+    """Of what was published; a recorder that goes on after another is told that one's."""
+    offered: list[int] = field(default_factory=list)
     bests: list[int] = field(default_factory=list)
     checkpoints: dict[int, Path] = field(default_factory=dict)
     told: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
@@ -189,7 +193,11 @@ class Recorder:
         self.evaluations.append(Evaluation(step, score))
         return self.evaluations[-1]
 
-    def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
+    def offer(self, save: Callable[[Path], None], *, step: int) -> None:
+        self.offered.append(step)
+        if (reward := self.evaluations[-1].score.mean_reward) <= self.best_reward:
+            return
+        self.best_reward = reward
         self.folder.mkdir(parents=True, exist_ok=True)
         save(self.best)
         self.bests.append(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mesosweep.plugins import ALGORITHMS, SPECIES, Algorithm, Registry, Species,
 from mesosweep.ports import Ground, Learner, Policy
 from mesosweep.records.bundle import Bundle, open_bundle
 from mesosweep.records.layout import TrialFolder
+from mesosweep.records.metrics import read_metrics
 from mesosweep.records.stage_config import StageConfig, read_stage_config
 from mesosweep.settings.overrides import parse_overrides
 from mesosweep.settings.parameters import Vocabulary
@@ -52,6 +53,8 @@ class Opened:
     policy: Policy
     sweep_seed: int | None
     """Seed of the sweep that made it; None where its record is not beside it."""
+    judged_on: Mapping[Evidence, int] = field(default_factory=dict)
+    """Evidence → how many episodes of it its own trial was judged on, as far as is known here."""
     notes: tuple[str, ...] = ()
 
     def evidence(self, block: Evidence, count: int) -> range:
@@ -106,6 +109,7 @@ def open_checkpoint(policy: Path, asked: Asked, *, registry: Registry) -> Opened
         ground=ground,
         policy=learner.load(bundle.policy, ground, trust=asked.trust),
         sweep_seed=_sweep_seed(record),
+        judged_on=_judged_on(policy, record) if record and record.stage == number else {},
         notes=notes,
     )
 
@@ -146,6 +150,18 @@ def _differences(stage: Stage, reference: Mapping[str, Any]) -> list[str]:
 def _sweep_seed(record: StageConfig | None) -> int | None:
     told = record.run.get("sweep_seed") if record is not None else None
     return told if isinstance(told, int) else None
+
+
+def _judged_on(policy: Path, record: StageConfig) -> dict[Evidence, int]:
+    told = read_metrics(TrialFolder(policy.parent.parent).metrics)
+    # Only a winner has been verified, and its record says on how many episodes.
+    tested = told.get("test_episodes") if isinstance(told, dict) else None
+    counts: dict[Evidence, object] = {
+        "select": record.run.get("eval_episodes"),
+        "panel": record.run.get("panel_episodes"),
+        "test": tested,
+    }
+    return {evidence: count for evidence, count in counts.items() if isinstance(count, int)}
 
 
 def _open_ground(species: Species, reference: Settings) -> Ground:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mesosweep.domain.score import Episode, Score
+from mesosweep.domain.standing import Demand, Standing
 from mesosweep.domain.trial import Evaluation, Progress, Trial
 from mesosweep.ports import Ground, Policy, Track
 from mesosweep.records.bundle import publish_bundle
@@ -43,13 +44,15 @@ class TrialObserver:
         stop: Callable[[], bool],
         meta: Mapping[str, Any],
         share: Callable[[], None] = lambda: None,
+        demand: Demand | None = None,
     ) -> None:
         """Observe a trial.
 
         `seeds` are the evaluation episodes, the same at every evaluation of every
         trial. `report(value, step=…)` hears the best mean so far, `track` every
         evaluation and the learner's numbers; `meta` goes into the manifest of every bundle. `share` is called
-        whenever the folder has changed and every file in it is whole.
+        whenever the folder has changed and every file in it is whole. `demand` says which
+        policy is the best; without one it is that with the highest mean.
         """
         self._folder = folder
         self._ground = ground
@@ -64,13 +67,20 @@ class TrialObserver:
         """Why the trial ends before its budget does, once it has heard of that."""
         self._is_trained = False
         self._looked_s = -math.inf
-        self.best: Evaluation | None = None
-        """The evaluation with the highest finite mean; the first of equals."""
-        self.last: Evaluation | None = None
+        self._demand = demand or Demand()
+        self.standing = Standing()
         self.step = 0
         self._since = (time.monotonic(), 0)
         self._told_s = {False: -math.inf, True: -math.inf}
         self._before_s = 0.0
+
+    @property
+    def best(self) -> Evaluation | None:
+        return self.standing.best
+
+    @property
+    def last(self) -> Evaluation | None:
+        return self.standing.last
 
     @property
     def spent_s(self) -> float:
@@ -87,8 +97,12 @@ class TrialObserver:
 
     def go_on(self, kept: PeriodicCheckpoint) -> None:
         """Take up what a periodic checkpoint kept for us."""
-        self.best = evaluation_from(kept.meta.get("best"))
-        self.last = evaluation_from(kept.meta.get("last"))
+        self.standing = Standing(
+            last=evaluation_from(kept.meta.get("last")),
+            in_a_row=int(kept.meta.get("in_a_row") or 0),
+            best=evaluation_from(kept.meta.get("best")),
+            best_in_a_row=int(kept.meta.get("best_in_a_row") or 0),
+        )
         self.step = kept.step
         self._is_trained = has_trained(kept)
         self._since = (time.monotonic(), kept.step)
@@ -101,11 +115,8 @@ class TrialObserver:
     def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
         score = Score.of(self.play(policy, self._seeds))
         evaluation = Evaluation(step, score)
-        self.step, self.last = step, evaluation
-        if score.is_finite and (
-            self.best is None or score.mean_reward > self.best.score.mean_reward
-        ):
-            self.best = evaluation
+        self.step = step
+        self.standing = self._demand.after(self.standing, evaluation)
         if self.best is not None:
             self._report(self.best.score.mean_reward, step=step)
         self._tell({})
@@ -113,15 +124,22 @@ class TrialObserver:
         self._share()
         return evaluation
 
+    def report_start(self, policy: Policy) -> None:
+        """Report the policy that training began with, if its score is a number."""
+        score = Score.of(self._ground.play(policy, self._seeds))
+        if score.is_finite:
+            self._report(score.mean_reward, step=self.step)
+
     def play(self, policy: Policy, seeds: Sequence[int]) -> tuple[Episode, ...]:
         """Play episodes on the reference env; raises Interrupted once there is to be a stop."""
         return self._ground.play(interruptible(policy, self.should_stop), seeds)
 
-    def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
-        score = self.last.score.mean_reward if self.last is not None else None
-        publish_bundle(
-            self._folder.best, save, step=step, meta={**self._meta, "mean_reward": score}
-        )
+    def offer(self, save: Callable[[Path], None], *, step: int) -> None:
+        judged = self.last
+        if judged is None or judged is not self.best:
+            return
+        meta = {**self._meta, "mean_reward": judged.score.mean_reward}
+        publish_bundle(self._folder.best, save, step=step, meta=meta)
         self._share()
 
     def checkpoint(self, save: Callable[[Path], None], *, step: int) -> None:
@@ -129,7 +147,9 @@ class TrialObserver:
             return  # nothing goes on from here, and a replay buffer takes seconds to write
         meta = {
             "best": evaluation_to(self.best),
+            "best_in_a_row": self.standing.best_in_a_row,
             "last": evaluation_to(self.last),
+            "in_a_row": self.standing.in_a_row,
             "spent_s": self.spent_s,
         }
         publish_periodic(self._folder.checkpoints, save, step=step, meta=meta)

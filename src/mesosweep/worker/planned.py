@@ -50,7 +50,10 @@ def read_planned(request: TrialRequest, registry: Registry) -> Planned:
     if document is None:
         raise SettingsError(
             f"--study {where}: there is no such document.",
-            hint="It is written when a study is submitted; a trial by hand needs none.",
+            # In one line, since the last line of a log is what a service may show of it.
+            hint="Submitting a study writes it, and a trial by itself needs none. For a job sent by "
+            f"hand: mesosweep plan … --study {request.stage} | gcloud storage cp - {where} "
+            "and remove the folders of trials that refused, before you send it again.",
         )
     file = read_study_file(document.decode(errors="replace"), where=where)
     planned = Planned(file, where, request, _installed(request.species, registry))

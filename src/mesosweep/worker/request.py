@@ -7,11 +7,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from mesosweep.domain.errors import UsageError
 from mesosweep.domain.seeds import training_seed
 from mesosweep.domain.study import TrialSettings
+from mesosweep.domain.trial import CheckpointKind
 from mesosweep.plugins import Registry
 from mesosweep.settings.arguments import take_injected
 from mesosweep.settings.parameters import injected_prefixes
@@ -48,6 +49,9 @@ class TrialRequest:
     """The study's document: what the trial must be able to be, or it is not begun."""
     stage_dir: Path | None = None
     trust: bool = False
+    passes: int = 0
+    """So many evaluations in a row must pass the gate, up to the checkpoint that is handed on."""
+    handoff: CheckpointKind = "best"
     trackers: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     injected: Mapping[str, str] = field(default_factory=dict)
@@ -126,8 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stage", type=int, required=True)
     for name in ("timesteps", "n-envs", *_EVERY):
         parser.add_argument(f"--{name}", type=_positive)
-    for name in ("seed", "attempt"):
+    for name in ("seed", "attempt", "passes"):
         parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("--handoff", choices=get_args(CheckpointKind))
     for name in ("device", "load", "study", "output-dir"):
         parser.add_argument(f"--{name}")
     parser.add_argument("--stage-dir", type=folder_at)

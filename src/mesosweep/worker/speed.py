@@ -80,7 +80,7 @@ class Stopwatch:
         del policy
         return Evaluation(step, Score(1, 0.0, 0.0, mean_length=0.0, full_length_rate=0.0))
 
-    def new_best(self, save: Callable[[Path], None], *, step: int) -> None:
+    def offer(self, save: Callable[[Path], None], *, step: int) -> None:
         """Nothing is kept."""
 
     def checkpoint(self, save: Callable[[Path], None], *, step: int) -> None:

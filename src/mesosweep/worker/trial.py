@@ -6,20 +6,18 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from mesosweep import __version__
 from mesosweep.domain.errors import Interrupted, MesosweepError, StoreError
 from mesosweep.domain.score import Score
 from mesosweep.domain.seeds import Evidence, evidence_seeds
-from mesosweep.domain.trial import Checkpoint, CheckpointKind, Trial, TrialStatus
+from mesosweep.domain.trial import Trial
 from mesosweep.plugins import Registry
 from mesosweep.records import lease
-from mesosweep.records.bundle import Bundle, finish_publishing, open_bundle, publish_bundle
+from mesosweep.records.bundle import finish_publishing, open_bundle, publish_bundle
 from mesosweep.records.layout import TrialFolder
-from mesosweep.records.metrics import Circumstances, Damaged, read_trial, write_metrics
+from mesosweep.records.metrics import Damaged, read_trial, write_metrics
 from mesosweep.records.periodic import (
     PeriodicCheckpoint,
     clear_unfinished,
@@ -27,15 +25,14 @@ from mesosweep.records.periodic import (
     latest_whole,
 )
 from mesosweep.records.progress import ProgressWriter, forget_after
-from mesosweep.records.stage_config import StageConfig, write_stage_config
-from mesosweep.stores.gcs_address import Address, is_remote
+from mesosweep.records.stage_config import write_stage_config
+from mesosweep.worker.account import Account
 from mesosweep.worker.observer import TrialObserver, has_trained
 from mesosweep.worker.planned import read_planned
 from mesosweep.worker.prepare import Prepared, prepare
 from mesosweep.worker.request import TrialRequest
-from mesosweep.worker.tracking import sweep_of, tracking
-from mesosweep.worker.tuning import TuningReport
-from mesosweep.worker.versions import versions
+from mesosweep.worker.tracking import tracking
+from mesosweep.worker.tuning import TuningReport, is_watched
 
 
 def run_trial(
@@ -72,7 +69,8 @@ def run_trial(
     with lease.hold(folder.path):
         if (ended := read_trial(folder.metrics)) is not None:
             return believed(ended)
-        return _Attempt(request, prepared, parent, folder, share).run(stop)
+        account = Account(request, prepared, parent, folder)
+        return _Attempt(request, prepared, folder, account, share).run(stop)
 
 
 @dataclass
@@ -81,14 +79,14 @@ class _Attempt:
 
     request: TrialRequest
     prepared: Prepared
-    parent: Bundle | None
     folder: TrialFolder
+    account: Account
     share: Callable[[], None]
 
     def run(self, stop: Callable[[], bool]) -> Trial:
         for note in self.prepared.plan.notes:
             print(note, flush=True)
-        write_stage_config(self.folder.stage_config, self._config())
+        write_stage_config(self.folder.stage_config, self.account.config())
         kept = self._kept()
         with ExitStack() as stack:
             observer = self._observer(stack, stop, kept)
@@ -99,24 +97,35 @@ class _Attempt:
                 trial = self._finished(observer, kept)
             except Interrupted:
                 if observer.stopped_early is None:
-                    return self._trial("running", observer)
-                trial = self._trial("stopped", observer, reason=observer.stopped_early)
+                    return self.account.trial("running", observer)
+                trial = self.account.trial("stopped", observer, reason=observer.stopped_early)
             except StoreError:
                 # A full disk or a folder taken away is no fault of this trial: it may go on later.
                 raise
             except FloatingPointError as cause:
-                trial = self._trial("diverged", observer, reason=str(cause))
+                trial = self.account.trial("diverged", observer, reason=str(cause))
+                self._report_start(observer)
             except MesosweepError as cause:
-                trial = self._trial("failed", observer, reason=str(cause))
+                trial = self.account.trial("failed", observer, reason=str(cause))
             except Exception as cause:  # noqa: BLE001  # learners and envs break in any way; the record says how
                 traceback.print_exc()
-                trial = self._trial("failed", observer, reason=_told(cause))
+                trial = self.account.trial("failed", observer, reason=_told(cause))
             # The record comes last: once it is there, the trial has ended.
-            write_metrics(self.folder.metrics, trial, self._circumstances(observer))
+            write_metrics(self.folder.metrics, trial, self.account.circumstances(observer))
             observer.ended(trial)
         drop_periodic(self.folder.checkpoints)
         self.folder.stop.unlink(missing_ok=True)
         return trial
+
+    def _report_start(self, observer: TrialObserver) -> None:
+        """Report what was begun with, where training came to no number at all.
+
+        A tuning service takes a trial that measured nothing for one that failed, and a few of
+        these for a broken image. This one ran: its parameters are worth no more than its start.
+        """
+        if observer.best is None and is_watched():
+            start = self.prepared.learner.untrained(self.prepared.lesson, self.prepared.ground)
+            observer.report_start(start)
 
     def _finished(self, observer: TrialObserver, kept: PeriodicCheckpoint | None) -> Trial:
         """Train to the end, publish, and face the panel."""
@@ -130,14 +139,14 @@ class _Attempt:
         # Read back from the disk: what is judged is what is handed on.
         best = learner.load(open_bundle(self.folder.best).policy, ground, trust=trust)
         panel = Score.of(observer.play(best, self._seeds("panel", self.request.panel_episodes)))
-        return self._trial("finished", observer, steps=steps, panel=panel)
+        return self.account.trial("finished", observer, steps=steps, panel=panel)
 
     def _train(self, observer: TrialObserver, *, resume: Path | None) -> int:
         learner = self.prepared.learner
         lesson = replace(self.prepared.lesson, resume=resume)
         steps = learner.train(lesson, self.prepared.ground, observer)
         final = self.folder.final(self.request.stage)
-        publish_bundle(final, learner.save_final, step=steps, meta=self._meta())
+        publish_bundle(final, learner.save_final, step=steps, meta=self.account.meta())
         observer.trained(steps)
         return steps
 
@@ -164,122 +173,17 @@ class _Attempt:
             progress=stack.enter_context(ProgressWriter(self.folder.progress)),
             report=TuningReport(self.folder.path),
             track=stack.enter_context(
-                tracking(self.request.trackers, self._tracked(kept.step if kept else 0))
+                tracking(self.request.trackers, self.account.tracked(kept.step if kept else 0))
             ),
             stop=stop,
-            meta=self._meta(),
+            meta=self.account.meta(),
             share=self.share,
+            demand=self.account.demand,
         )
 
     def _seeds(self, evidence: Evidence, count: int) -> range:
         return evidence_seeds(
             evidence, sweep_seed=self.request.seed, stage=self.request.stage, count=count
-        )
-
-    def _trial(
-        self,
-        status: TrialStatus,
-        observer: TrialObserver,
-        *,
-        steps: int | None = None,
-        panel: Score | None = None,
-        reason: str | None = None,
-    ) -> Trial:
-        plan, request = self.prepared.plan, self.request
-        return Trial(
-            trial_id=request.trial_id,
-            attempt=request.attempt,
-            status=status,
-            assignment=self.prepared.assignment,
-            parameters=plan.parameters,
-            best_mean_reward=observer.best.score.mean_reward if observer.best else None,
-            panel=panel,
-            verdict=plan.gate.admits(panel) if panel else None,
-            checkpoint=self._checkpoint("best", self.folder.best),
-            final_checkpoint=self._checkpoint("final", self.folder.final(request.stage)),
-            steps_asked=plan.timesteps,
-            steps_trained=observer.step if steps is None else steps,
-            duration_s=round(observer.spent_s, 3),
-            reason=reason,
-            seed=request.training_seed,
-        )
-
-    def _checkpoint(self, kind: CheckpointKind, policy: Path) -> Checkpoint | None:
-        return Checkpoint(str(policy), kind, self.request.trial_id) if policy.exists() else None
-
-    def _circumstances(self, observer: TrialObserver) -> Circumstances:
-        return Circumstances(
-            species=self.request.species,
-            algorithm=self.request.algorithm,
-            stage=self.request.stage,
-            best=observer.best,
-            last=observer.last,
-            parent=self._parent(),
-            versions=versions(),
-        )
-
-    def _parent(self) -> dict[str, Any] | None:
-        if self.parent is None:
-            return None
-        told = self.request.load or ""
-        # What lies in a bucket has one name everywhere, wherever it was read from.
-        uri = Address.parse(told).uri if is_remote(told) else str(self.parent.policy)
-        return {"uri": uri, "step": self.parent.step, "identity": self.parent.identity}
-
-    def _meta(self) -> dict[str, Any]:
-        """Return what every bundle of this trial says of itself."""
-        return {**self._order(), "parent": self._parent()}
-
-    def _order(self) -> dict[str, Any]:
-        request = self.request
-        return {
-            "species": request.species,
-            "algorithm": request.algorithm,
-            "stage": request.stage,
-            "attempt": request.attempt,
-            "trial_id": request.trial_id,
-            "parameters": dict(self.prepared.plan.parameters),
-        }
-
-    def _tracked(self, step: int) -> dict[str, Any]:
-        """Return what trackers are told of the trial; see `ports.Tracker`."""
-        return {
-            **self._order(),
-            "seed": self.request.training_seed,
-            "timesteps": self.prepared.plan.timesteps,
-            "sweep": sweep_of(self.request),
-            "folder": str(self.folder.path),
-            "step": step,
-        }
-
-    def _config(self) -> StageConfig:
-        plan, request = self.prepared.plan, self.request
-        return StageConfig(
-            species=plan.species,
-            stage=plan.stage,
-            name=plan.stage_name,
-            algorithm=plan.algorithm,
-            reward_weights=plan.training,
-            reference=plan.reference,
-            hyperparameters=plan.hyperparameters,
-            curriculum=plan.curriculum,
-            gate=asdict(plan.gate),
-            run={
-                "trial_id": request.trial_id,
-                "attempt": request.attempt,
-                "seed": request.training_seed,
-                "sweep_seed": request.seed,
-                "timesteps": plan.timesteps,
-                "n_envs": plan.n_envs,
-                "eval_freq": request.eval_freq,
-                "eval_episodes": request.eval_episodes,
-                "panel_episodes": request.panel_episodes,
-                "save_freq": request.save_freq,
-                "device": request.device,
-                "load": request.load,
-            },
-            library_version=__version__,
-            versions=versions(),
         )
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint in the layout of rl-baselines3-zoo, whose own tools then play and record it."""
+"""A checkpoint in the layout of rl-baselines3-zoo, whose own `enjoy` then plays it."""
 
 from __future__ import annotations
 

@@ -2,75 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from mesosweep.domain.plan import SweepPlan
-from mesosweep.domain.score import Gate, Score
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import Study
-from mesosweep.domain.trial import Checkpoint, Trial
-from mesosweep.records.metrics import Circumstances, metrics_of
 from mesosweep.testing.backend import a_study
+from mesosweep.testing.bucket import ROOT, MemoryBucket, leave_record
 from mesosweep.testing.clock import FakeClock
 from mesosweep.testing.plans import a_plan
 
-ROOT = "gs://a-bucket/sweeps/counting/count"
 
-
-@dataclass
-class FakeBucket:
-    """Objects in memory, by their address."""
-
-    objects: dict[str, bytes] = field(default_factory=dict)
-
-    def read(self, uri: str, *, tail: int | None = None) -> bytes | None:
-        content = self.objects.get(uri)
-        return content if content is None or tail is None else content[-tail:]
-
-    def write(self, uri: str, content: bytes) -> None:
-        self.objects[uri] = content
-
-    def names(self, prefix: str) -> list[str]:
-        return [uri for uri in self.objects if uri.startswith(prefix)]
-
-
-def record(bucket: Any, folder: str, *, reward: float, words: Mapping[str, str]) -> None:
-    """Write into a bucket what a worker leaves when its trial has finished."""
-    timesteps, stage = int(words["timesteps"]), int(words["stage"])
-    trial_id = folder.rpartition("/")[2]
-    place = Path("/tmp/elsewhere") / trial_id
-    score = Score(30, reward, 1.0, mean_length=100.0, full_length_rate=1.0)
-    trial = Trial(
-        trial_id=trial_id,
-        attempt=int(words["attempt"]),
-        status="finished",
-        assignment={},
-        best_mean_reward=reward,
-        panel=score,
-        verdict=Gate().admits(score),
-        checkpoint=Checkpoint(str(place / "models/best_model.zip"), "best", trial_id),
-        final_checkpoint=Checkpoint(
-            str(place / f"models/stage{stage}_final.zip"), "final", trial_id
-        ),
-        steps_asked=timesteps,
-        steps_trained=timesteps,
-        duration_s=60.0,
-    )
-    told = metrics_of(
-        trial, Circumstances(words["species"], words["algorithm"], stage), folder=place
-    )
-    bucket.write(f"{folder}/metrics.json", json.dumps(told).encode())
+@pytest.fixture
+def bucket() -> MemoryBucket:
+    return MemoryBucket()
 
 
 @pytest.fixture
-def bucket() -> FakeBucket:
-    return FakeBucket()
+def mount(bucket: MemoryBucket) -> Any:
+    """Return what trials write into: the bucket, as their machines see it."""
+    return bucket
 
 
 @pytest.fixture
@@ -112,9 +67,6 @@ class Cloud:
     reward: Reward
     """Words of a trial → its reward; None for a container that exits with 1."""
 
-    record: Callable[..., None] = record
-    """Writes into a bucket what a worker leaves when its trial has finished."""
-
     @property
     def script(self) -> Any:
         return self.jobs.faults.script
@@ -135,7 +87,7 @@ def words_of(argv: tuple[str, ...]) -> dict[str, str]:
 
 
 @pytest.fixture
-def open_cloud(clock: FakeClock, bucket: FakeBucket) -> Iterator[Callable[..., Cloud]]:
+def open_cloud(clock: FakeClock, mount: Any) -> Iterator[Callable[..., Cloud]]:
     """Open rehearsed clouds; keyword arguments are those of `LocalJobs`."""
     pytest.importorskip("google.cloud.aiplatform_v1")
     from mesosweep.rehearsal.scripted import Course, Moment, ScriptedRunner
@@ -157,7 +109,7 @@ def open_cloud(clock: FakeClock, bucket: FakeBucket) -> Iterator[Callable[..., C
                 60.0,
                 int(words["timesteps"]),
                 {"best_mean_reward": value},
-                do=lambda: record(bucket, folder, reward=value, words=words),
+                do=lambda: leave_record(mount, folder, reward=value, words=words),
             )
             half = Moment(30.0, int(words["timesteps"]) // 2, {"best_mean_reward": value - 1})
             return Course(duration_s=60.0, moments=(half, end))
@@ -179,7 +131,7 @@ def cloud(open_cloud: Callable[..., Cloud]) -> Cloud:
 
 
 @pytest.fixture
-def open_vertex(plan: SweepPlan, bucket: FakeBucket, clock: FakeClock) -> Callable[..., Any]:
+def open_vertex(plan: SweepPlan, bucket: MemoryBucket, clock: FakeClock) -> Callable[..., Any]:
     """Open the backend over a cloud, as a restarted supervisor would."""
 
     def open_vertex(cloud: Cloud, **others: Any) -> Any:

@@ -26,8 +26,11 @@ from mesosweep.domain.study import JobRef, Study, StudySnapshot
 from mesosweep.engine import run
 from mesosweep.ports import Backend, Clock
 from mesosweep.rehearsal.faults import CallFault, FaultScript
+from mesosweep.rehearsal.runs import Pace
+from mesosweep.rehearsal.scripted import Course
 from mesosweep.rehearsal.undocumented import BELIEVED, OTHERWISE, Undocumented
 from mesosweep.testing.backend import BackendSuite
+from mesosweep.testing.bucket import leave_record
 from mesosweep.testing.clock import FakeClock
 from mesosweep.testing.plans import FakeJudge
 from mesosweep.testing.store import MemoryStore
@@ -311,7 +314,7 @@ class TestWhatAJobLeftUndone:
         clock.sleep(60.0)
         assert backend.find(study) is None
 
-    def test_a_job_that_wanted_fewer_trials_is_followed_and_says_what_lacks(
+    def test_a_job_that_wanted_fewer_trials_is_followed_to_its_end_and_says_what_lacks(
         self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
     ) -> None:
         backend = open_vertex(cloud)
@@ -321,7 +324,7 @@ class TestWhatAJobLeftUndone:
         assert backend.find(more) == job
         snapshot = settled(backend, job, clock)
 
-        assert (snapshot.state, len(snapshot.trials)) == ("failed", 4)
+        assert (snapshot.state, len(snapshot.trials)) == ("incomplete", 4)
         assert snapshot.message == "its job was submitted for 4 trials; 2 more are wanted"
         assert backend.find(more) is None
 
@@ -335,20 +338,30 @@ class TestWhatAJobLeftUndone:
 
         words = {"timesteps": "100", "stage": "1", "attempt": "0"}
         words |= {"species": study.species, "algorithm": study.algorithm}
-        cloud.record(bucket, f"{study.folder}/2", reward=3.0, words=words)
+        leave_record(bucket, f"{study.folder}/2", reward=3.0, words=words)
 
         snapshot = backend.poll(job)
         assert snapshot.state == "cancelled"
         assert [t.status for t in snapshot.trials] == ["failed", "finished"]
 
 
+@pytest.mark.parametrize("undocumented", [BELIEVED, OTHERWISE], ids=["believed", "otherwise"])
 class TestAnImageThatCannotStart:
-    def test_costs_three_trials_and_says_why(
-        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
+    @pytest.mark.parametrize("parallel", [1, 5])
+    def test_costs_at_most_three_trials_and_says_why(
+        self,
+        *,
+        open_cloud: Any,
+        open_vertex: Any,
+        study: Study,
+        clock: FakeClock,
+        undocumented: Undocumented,
+        parallel: int,
     ) -> None:
+        cloud = open_cloud(undocumented=undocumented)
         cloud.reward = lambda words: None
         backend = open_vertex(cloud)
-        study = replace(study, trials=20, parallel=1)
+        study = replace(study, trials=20, parallel=parallel)
 
         snapshot = settled(backend, backend.submit(backend.prepare(study)), clock)
 
@@ -357,6 +370,156 @@ class TestAnImageThatCannotStart:
         assert snapshot.message is not None
         assert "3 trials have failed" in snapshot.message
         assert "told to fail" in snapshot.message
+
+    def test_what_was_asked_for_in_place_of_the_first_never_gets_a_machine(
+        self,
+        open_cloud: Any,
+        open_vertex: Any,
+        study: Study,
+        clock: FakeClock,
+        undocumented: Undocumented,
+    ) -> None:
+        """Containers fail one after the other; another machine takes longer than that."""
+        cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=90.0))
+        cloud.runner._course_of = lambda launch: Course(
+            duration_s=5.0 * int(launch.trial_id), exit_code=1, says="no such program"
+        )
+        backend = open_vertex(cloud)
+
+        snapshot = settled(
+            backend,
+            backend.submit(backend.prepare(replace(study, trials=20, parallel=5))),
+            clock,
+        )
+
+        assert snapshot.state == "failed"
+        assert [launch.trial_id for launch in cloud.runner.launches] == ["1", "2", "3"]
+
+    def test_is_given_up_by_us_where_the_service_does_not(
+        self,
+        open_cloud: Any,
+        open_vertex: Any,
+        study: Study,
+        clock: FakeClock,
+        undocumented: Undocumented,
+    ) -> None:
+        cloud = open_cloud(undocumented=replace(undocumented, fails_after=None))
+        cloud.reward = lambda words: None
+        backend = open_vertex(cloud)
+        create = backend._jobs.create
+        backend._jobs.create = lambda job: create({**job, "maxFailedTrialCount": 0})
+
+        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
+        snapshot = settled(backend, job, clock)
+
+        assert snapshot.state == "failed"
+        assert snapshot.message is not None
+        assert snapshot.message.startswith("no trial could start, so the job was cancelled; a tr")
+        assert len(cloud.runner.launches) <= 6
+        assert message_of(cloud, job)["state"] == "JOB_STATE_CANCELLED"
+
+
+class TestAnImageThatWorked:
+    def test_is_given_all_that_run_side_by_side_from_then_on(
+        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
+    ) -> None:
+        backend = open_vertex(cloud)
+        small = replace(study, key="a-launch", folder=f"{study.folder}_a7", trials=1)
+        settled(backend, backend.submit(backend.prepare(small)), clock)
+
+        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
+
+        assert message_of(cloud, job)["parallelTrialCount"] == 5
+
+    def test_is_another_one_when_it_has_another_name(
+        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
+    ) -> None:
+        backend = open_vertex(cloud)
+        small = replace(study, key="a-launch", folder=f"{study.folder}_a7", trials=1)
+        settled(backend, backend.submit(backend.prepare(small)), clock)
+
+        other = open_vertex(cloud, image="host/repo/trainer:2")
+        job = other.submit(other.prepare(replace(study, trials=20, parallel=5)))
+
+        assert message_of(cloud, job)["parallelTrialCount"] == 3
+
+    def test_shows_in_a_trial_that_a_lost_job_finished(
+        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
+    ) -> None:
+        backend = open_vertex(cloud)
+        wide = replace(study, trials=20, parallel=5)
+        job = backend.submit(backend.prepare(wide))
+        clock.sleep(70.0)
+        backend.cancel(job)
+
+        again = backend.submit(backend.prepare(wide))
+
+        assert message_of(cloud, job)["parallelTrialCount"] == 3
+        assert message_of(cloud, again)["parallelTrialCount"] == 5
+
+    def test_may_be_trusted_by_allowing_more_failures(
+        self, cloud: Any, open_vertex: Any, study: Study
+    ) -> None:
+        backend = open_vertex(cloud, max_failed_trials=5)
+
+        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
+
+        assert message_of(cloud, job)["parallelTrialCount"] == 5
+
+
+class TestWhatTheServiceRemembersAndTheBucketDoesNot:
+    def test_a_job_whose_files_were_removed_is_passed_over_and_said_to_be(
+        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock, bucket: Any
+    ) -> None:
+        backend = open_vertex(cloud)
+        old = backend.submit(backend.prepare(study))
+        settled(backend, old, clock)
+        bucket.objects.clear()
+
+        restarted = open_vertex(cloud)
+        assert restarted.find(study) is None
+        job = restarted.submit(restarted.prepare(study))
+        snapshot = settled(restarted, job, clock)
+
+        assert job.note == f"{old.name} is passed over: what it wrote is not in the bucket any more"
+        assert message_of(cloud, job)["maxTrialCount"] == 4
+        assert f"{study.folder}_a1/study.json" in bucket.objects
+        assert [(t.attempt, t.status) for t in snapshot.trials] == [(1, "finished")] * 4
+
+    def test_a_job_whose_files_are_there_is_taken_whoever_lost_the_state(
+        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
+    ) -> None:
+        backend = open_vertex(cloud)
+        old = backend.submit(backend.prepare(study))
+        settled(backend, old, clock)
+
+        assert open_vertex(cloud).find(study) == old
+
+    def test_a_job_at_work_is_followed_and_its_document_put_back(
+        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock, bucket: Any
+    ) -> None:
+        backend = open_vertex(cloud)
+        job = backend.submit(backend.prepare(study))
+        document = f"{study.folder}/study.json"
+        del bucket.objects[document]
+
+        restarted = open_vertex(cloud)
+
+        assert restarted.find(study) == job
+        assert document in bucket.objects
+        assert settled(restarted, job, clock).state == "succeeded"
+
+    def test_a_job_of_an_earlier_attempt_that_still_works_is_told_of(
+        self, cloud: Any, open_vertex: Any, study: Study
+    ) -> None:
+        backend = open_vertex(cloud)
+        old = backend.submit(backend.prepare(study))
+        anew = replace(study, key=f"{study.key[:-1]}1", attempt=1, folder=f"{study.folder}_a1")
+
+        job = backend.submit(backend.prepare(anew))
+
+        assert f"{old.name} works on this stage, too" in (job.note or "")
+        assert f"mesosweep jobs cancel {old.name}" in (job.note or "")
 
 
 class TestCancelling:
@@ -500,6 +663,29 @@ class TestUnderTheEngine:
         for stage in last.state.stages:
             ends = [(t.trial_id, t.status) for t in stage.trials]
             assert ends == [("1", "finished"), ("2", "finished"), ("3", "finished")]
+
+    def test_trials_that_are_wanted_while_a_job_runs_are_asked_for_in_the_same_run(
+        self, cloud: Any, open_vertex: Any, plan: SweepPlan, clock: FakeClock
+    ) -> None:
+        few = replace(plan, stages=plan.stages[:1])
+        more = replace(few, stages=(replace(few.stages[0], trials=5),))
+        store = MemoryStore()
+        first = run(few, backend=open_vertex(cloud), store=store, judge=FakeJudge(), clock=clock)
+        for event in first:
+            if isinstance(event, StudySubmitted):
+                break
+
+        events = list(
+            run(more, backend=open_vertex(cloud), store=store, judge=FakeJudge(), clock=clock)
+        )
+
+        assert isinstance(events[-1], SweepFinished)
+        ends = [(t.attempt, t.trial_id, t.status) for t in events[-1].state.stages[0].trials]
+        assert ends == [
+            *((0, number, "finished") for number in "123"),
+            *((1, number, "finished") for number in "12"),
+        ]
+        assert jobs_in(cloud) == 2
 
     def test_a_lost_reply_is_retried_and_reattached(
         self, cloud: Any, open_vertex: Any, plan: SweepPlan, clock: FakeClock

@@ -168,7 +168,7 @@ def test_an_endpoint_names_a_host(endpoint: str) -> None:
 
 
 def test_nothing_is_connected_before_something_is_asked() -> None:
-    assert GoogleJobs(replace(SETTINGS, endpoint="http://"))._client is None
+    assert GoogleJobs(replace(SETTINGS, endpoint="http://127.0.0.1:1"))._client is None
 
 
 def test_without_googles_package_the_extra_is_named(

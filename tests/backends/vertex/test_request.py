@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from mesosweep.backends.vertex.goes import folder_go
 from mesosweep.backends.vertex.labels import label
 from mesosweep.backends.vertex.request import (
     REDACTED,
@@ -349,7 +350,7 @@ class TestTheContainersArguments:
 
     def test_another_go_writes_and_seeds_apart(self) -> None:
         study = launched()
-        go = Go.again(study, attempt=2, trials=3)
+        go = folder_go(study, attempt=2, trials=3)
 
         request = build_request(study, SETTINGS, go)
 

@@ -141,5 +141,36 @@ class TestNotes:
             "--sampler random" in n for n in notes_on(replace(study, sampler="random"), SETTINGS)
         )
 
+    def test_how_many_begin_with_an_unknown_image_is_told(self, study: Study) -> None:
+        wide = replace(study, parallel=5)
+
+        (told,) = (note for note in notes_on(wide, SETTINGS) if "this image" in note)
+
+        assert "3 run at a time and not 5" in told
+        assert "--max-failed-trials 5" in told
+        trusting = replace(SETTINGS, max_failed_trials=5)
+        assert not any("this image" in note for note in notes_on(wide, trusting))
+
     def test_the_limit_of_a_trial_is_told(self, study: Study) -> None:
         assert "longer than 1 h" in notes_on(study, SETTINGS)[-1]
+
+
+class TestPlaintext:
+    """`http://` is for a rehearsal on this machine, where nothing is billed."""
+
+    @pytest.mark.parametrize(
+        "endpoint", ["http://127.0.0.1:80", "http://localhost:80", "http://[::1]:80"]
+    )
+    def test_a_server_of_this_machine_is_a_rehearsal(self, endpoint: str) -> None:
+        assert replace(SETTINGS, endpoint=endpoint).is_rehearsed
+
+    @pytest.mark.parametrize("endpoint", [None, "https://127.0.0.1", "127.0.0.1:443"])
+    def test_what_is_encrypted_is_the_service(self, endpoint: str | None) -> None:
+        assert not replace(SETTINGS, endpoint=endpoint).is_rehearsed
+
+    @pytest.mark.parametrize(
+        "endpoint", ["http://10.0.0.1:80", "http://127.0.0.1.example.org", "http://"]
+    )
+    def test_another_machine_is_not_spoken_to_in_the_clear(self, endpoint: str) -> None:
+        with pytest.raises(SettingsError, match="plaintext is for a server of this machine only"):
+            replace(SETTINGS, endpoint=endpoint)

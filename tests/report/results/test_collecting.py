@@ -11,9 +11,9 @@ import pytest
 
 from mesosweep.domain.errors import UsageError
 from mesosweep.domain.events import WinnerPromoted
-from mesosweep.report.results.collecting import collect
+from mesosweep.report.results.collecting import collect, stages_without_trials
 from mesosweep.report.results.reading import Named
-from mesosweep.report.results.rows import Row, best_of
+from mesosweep.report.results.rows import Row, best_of, studies
 from mesosweep.stores.file import FileStore
 from mesosweep.testing.sweeps import MadeUp, make_up_sweep
 
@@ -107,6 +107,42 @@ def test_a_stage_that_is_a_single_trial_is_one_row(tmp_path: Path) -> None:
     assert row.best_mean_reward == 120.0
 
 
+@pytest.mark.parametrize("where", ["", "train", "train/dodo", "train/dodo/ppo"])
+def test_each_seed_of_a_production_run_is_a_curriculum_of_its_own(
+    tmp_path: Path, where: str
+) -> None:
+    for seed in (7, 8):
+        for stage in (1, 2):
+            folder = tmp_path / f"train/dodo/ppo/seed{seed}/stage{stage}/1"
+            put(folder, metrics={**GOOD, "best_mean_reward": 100.0 * seed, "seed": 12345})
+
+    rows = collect(tmp_path / where)
+
+    assert [(row.run_seed, row.stage, row.best_mean_reward) for row in rows] == [
+        (7, 1, 700.0),
+        (7, 2, 700.0),
+        (8, 1, 800.0),
+        (8, 2, 800.0),
+    ]
+    assert {(row.species, row.algorithm) for row in rows} == {("dodo", "ppo")}
+    assert {len(found) for found in studies(rows).values()} == {1}
+    # The seed that a trial itself was trained from is another one.
+    assert rows[0].metrics["seed"] == 12345
+
+
+def test_a_sweep_and_its_production_run_are_not_mixed(tmp_path: Path) -> None:
+    make_up_sweep(tmp_path, MadeUp(trials=2))
+    put(tmp_path / "train/velociraptor/ppo/seed42/stage1/1", metrics=GOOD)
+
+    of_stage_1 = {
+        place.run_seed: len(found)
+        for place, found in studies(collect(tmp_path)).items()
+        if place.stage == 1
+    }
+
+    assert of_stage_1 == {None: 2, 42: 1}
+
+
 def test_later_attempts_are_told_apart(tmp_path: Path) -> None:
     put(tmp_path / "stage1" / "1", metrics=GOOD)
     put(tmp_path / "stage1_a2" / "1", metrics=GOOD)
@@ -118,6 +154,14 @@ def test_only_the_stages_asked_for_are_collected(tmp_path: Path) -> None:
     root = make_up_sweep(tmp_path, MadeUp(trials=2))
 
     assert {row.stage for row in collect(root, stages=(1, 3))} == {1, 3}
+
+
+def test_stages_asked_for_that_are_not_there_can_be_named(tmp_path: Path) -> None:
+    rows = collect(make_up_sweep(tmp_path, MadeUp(trials=1)), stages=(9, 1, 7))
+
+    assert {row.stage for row in rows} == {1}
+    assert stages_without_trials(rows, (9, 1, 7)) == (7, 9)
+    assert stages_without_trials(rows, ()) == ()
 
 
 class TestNames:
@@ -272,6 +316,19 @@ class TestDamage:
         assert damaged.best_mean_reward is None
         assert damaged.passed is None
         assert good.best_mean_reward == 120.0
+
+    @pytest.mark.parametrize("told", [{}, {"best_mean_reward": None}])
+    def test_a_finished_trial_without_a_score_has_no_result(
+        self, tmp_path: Path, told: dict[str, Any]
+    ) -> None:
+        put(tmp_path / "stage1" / "1", metrics={"status": "finished", **told})
+
+        row = only(collect(tmp_path))
+
+        assert not row.has_result
+        assert row.ending == "finished without a score"
+        assert row.reason == "no finite best_mean_reward was recorded"
+        assert best_of([row]) is None
 
     def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
         (put(tmp_path / "stage1" / "1") / "metrics.json").write_bytes(b"\xff\xfe\x00")

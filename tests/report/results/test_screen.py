@@ -43,6 +43,28 @@ def test_trials_without_a_result_are_listed_with_their_reason(tmp_path: Path) ->
     assert "1 unreadable: metrics.json cannot be read" in text
 
 
+def test_a_finished_trial_without_a_score_is_among_them(tmp_path: Path) -> None:
+    (tmp_path / "stage1" / "1").mkdir(parents=True)
+    (tmp_path / "stage1" / "1" / "metrics.json").write_text('{"status": "finished"}')
+
+    text = shown(tmp_path)
+
+    assert "· 1 trial, 0 passed the gate" in text
+    assert "- 1 finished without a score: no finite best_mean_reward was recorded" in text
+
+
+def test_seeds_of_a_production_run_have_headings_of_their_own(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        folder = tmp_path / f"train/moa/ppo/seed{seed}/stage1/1"
+        folder.mkdir(parents=True)
+        (folder / "metrics.json").write_text('{"best_mean_reward": 5.0}')
+
+    text = shown(tmp_path)
+
+    assert "moa · ppo · seed 1 · stage 1 · 1 trial" in text
+    assert "moa · ppo · seed 2 · stage 1 · 1 trial" in text
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_scores_are_whole_at_any_width(tmp_path: Path, width: int) -> None:
     root = make_up_sweep(tmp_path, MadeUp(trials=3))

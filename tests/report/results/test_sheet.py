@@ -23,7 +23,7 @@ def test_the_columns_that_scripts_depend_on(tmp_path: Path) -> None:
 
     assert names[:2] == ["trial_id", "stage"]
     for name in (
-        *("species", "algorithm", "attempt", "status", "reason", "origin", "seed"),
+        *("species", "algorithm", "attempt", "run_seed", "status", "reason", "origin", "seed"),
         *("ppo_learning_rate", "ppo_net_arch", "env_alive_bonus", "env_horizon_s"),
         *("panel_mean_reward", "mean_forward_vel", "mean_success_rate", "test_mean_reward"),
         *("training_duration_seconds", "steps_asked", "steps_trained"),
@@ -41,7 +41,7 @@ def test_the_columns_that_scripts_depend_on(tmp_path: Path) -> None:
         "stage_passed",
         "gate_reasons",
     ]
-    assert names[8:-10] == sorted(names[8:-10])
+    assert names[9:-10] == sorted(names[9:-10])
 
 
 def test_numbers_are_told_exactly(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from mesosweep.backends.vertex import labels
 from mesosweep.backends.vertex.parse import Message, has_ended, phase_of
 from mesosweep.backends.vertex.recorded import Bucket
-from mesosweep.backends.vertex.request import Go, study_uri
+from mesosweep.backends.vertex.request import Go, image_of, study_uri
 from mesosweep.domain.errors import StateDamaged
 from mesosweep.domain.study import Study
 from mesosweep.domain.trial import Trial
-from mesosweep.records.study_file import read_study_file
+from mesosweep.records.study_file import Claim, read_claim, read_study_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,25 @@ class Place:
     """Where the next go of a study may write."""
 
     attempt: int
-    is_claimed: bool
-    """Whether an earlier submission of this study left its document there, or in a folder that
-    was passed over, and no job of it is listed: one may be on its way."""
+    version: str | None = None
+    """Of the study's document that lies there already; None where none does."""
+    claims: tuple[str, ...] = ()
+    """Tokens of those who left this study's document there, or in a folder that was passed
+    over, and of whom no job is listed: one may be on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """What lies in the folder of a go."""
+
+    is_ours: bool = False
+    """Whether this study's document does."""
+    is_anothers: bool = False
+    """Whether another's does, or one that cannot be read."""
+    is_empty: bool = True
+    """Whether nothing else does."""
+    version: str | None = None
+    claim: Claim | None = None
 
 
 def in_order(jobs: Iterable[Message], study: Study) -> tuple[Message, ...]:
@@ -55,6 +71,53 @@ def under_way(jobs: Sequence[Message]) -> Message | None:
     return next((job for job in reversed(jobs) if not has_ended(job)), None)
 
 
+def is_forgotten(job: Message, bucket: Bucket) -> bool:
+    """Whether a job has ended and somebody removed from the bucket what it was about.
+
+    The service remembers jobs for longer than users keep their files. Such a job has
+    nothing to go on with: its trials are gone, and nobody can tell what they were.
+    """
+    return has_ended(job) and bucket.read(study_uri(go_of(job))) is None
+
+
+def has_run(image: str, jobs: Iterable[Message]) -> bool:
+    """Whether one of these jobs of a sweep shows that trials of an image can start."""
+    return any(image_of(job) == image and phase_of(job) == "succeeded" for job in jobs)
+
+
+def note_on(beside: Sequence[Message], used: Sequence[Message], study: Study) -> str | None:
+    """Return what is worth saying of other jobs when one of the study is submitted.
+
+    `beside` are all jobs of its sweep folder, `used` those of the study that count.
+    """
+    known = {str(job["name"]) for job in used}
+    forgotten = [job for job in in_order(beside, study) if str(job["name"]) not in known]
+    others = [
+        job
+        for job in beside
+        if labels.told(job, labels.STAGE) == str(study.stage)
+        and labels.told(job, labels.STUDY) != labels.label(study.key)
+        and not has_ended(job)
+    ]
+    return (
+        "; ".join(
+            [
+                *(
+                    f"{job['name']} is passed over: what it wrote is not in the bucket any more"
+                    for job in forgotten
+                    if has_ended(job)
+                ),
+                *(
+                    f"{job['name']} works on this stage, too, and goes on costing; to end it: "
+                    f"mesosweep jobs cancel {job['name']}"
+                    for job in others
+                ),
+            ]
+        )
+        or None
+    )
+
+
 def taken_attempts(jobs: Iterable[Message], study: Study) -> frozenset[int]:
     """Return the attempts at the study's stage that any job of its sweep folder writes into."""
     stage, sweep = str(study.stage), labels.sweep_label(study)
@@ -71,36 +134,35 @@ def free_place(study: Study, taken: Collection[int], bucket: Bucket) -> Place:
     A folder in which trials lie is never used again: a worker that finds a trial's record
     believes it, whatever parameters it was given.
     """
-    attempt, is_claimed = study.attempt, False
+    attempt, claims = study.attempt, list[str]()
     while True:
         if attempt not in taken:
-            go = folder_go(study, attempt=attempt, trials=study.trials)
-            mine, is_empty = _seen(go, study, bucket)
-            is_claimed = is_claimed or bool(mine)
-            if is_empty and mine is not False:
-                return Place(attempt, is_claimed)
+            found = look(study, attempt, bucket)
+            if found.is_ours:
+                claims.append(found.claim.token if found.claim else "")
+            if found.is_empty and not found.is_anothers:
+                return Place(attempt, found.version, tuple(claims))
         attempt += 1
 
 
-def folder_go(study: Study, *, attempt: int, trials: int) -> Go:
+def folder_go(study: Study, *, attempt: int, trials: int, parallel: int | None = None) -> Go:
     """Return the go of a study in the folder of an attempt."""
-    if attempt == study.attempt:
-        return Go(attempt, trials, study.folder)
-    return Go.again(study, attempt=attempt, trials=trials)
+    return Go(attempt, trials, study.folder_of(attempt), parallel)
 
 
-def _seen(go: Go, study: Study, bucket: Bucket) -> tuple[bool | None, bool]:
-    """Return whose document lies in a go's folder, and whether nothing else does.
-
-    True: this study's. False: another's, or one that cannot be read. None: nobody's.
-    """
+def look(study: Study, attempt: int, bucket: Bucket) -> Folder:
+    """Return what lies in the folder of an attempt at a study."""
+    go = folder_go(study, attempt=attempt, trials=study.trials)
     document = study_uri(go)
-    others = set(bucket.names(f"{go.folder}/")) - {document}
-    content = bucket.read(document)
-    if content is None:
-        return None, not others
+    is_empty = not set(bucket.names(f"{go.folder}/")) - {document}
+    found = bucket.seen(document)
+    if found is None:
+        return Folder(is_empty=is_empty)
+    text = found[0].decode(errors="replace")
     try:
-        read = read_study_file(content.decode(errors="replace"), where=document)
+        is_ours = read_study_file(text, where=document).study == study.key
     except StateDamaged:
-        return False, not others
-    return read.study == study.key, not others
+        is_ours = False
+    if not is_ours:
+        return Folder(is_anothers=True, is_empty=is_empty)
+    return Folder(is_ours=True, is_empty=is_empty, version=found[1], claim=read_claim(text))

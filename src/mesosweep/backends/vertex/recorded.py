@@ -21,8 +21,20 @@ class Bucket(Protocol):
     def read(self, uri: str, *, tail: int | None = None) -> bytes | None:
         """Return an object, or its last `tail` bytes; None only when there surely is none."""
 
+    def seen(self, uri: str) -> tuple[bytes, str] | None:
+        """Return an object and its version; None only when there surely is none."""
+
+    def replace(
+        self, uri: str, content: bytes, *, version: str | None, token: str, writer: str
+    ) -> str:
+        """Write if `version` is the latest, None for nothing, and return the new version.
+
+        A write whose reply was lost is known again by its token. Raises StoreConflict when it
+        is not the latest.
+        """
+
     def write(self, uri: str, content: bytes) -> None:
-        """Replace an object in one step."""
+        """Replace an object in one step, whatever it is."""
 
     def names(self, prefix: str) -> Collection[str]:
         """Return the addresses of all objects that begin with `prefix`."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from mesosweep.backends.vertex.machines import CHECKED, accelerator, misfit
 from mesosweep.domain.errors import SettingsError
@@ -41,6 +43,11 @@ class Service:
     def __post_init__(self) -> None:
         _check("--project", self.project, _PROJECT, "a project id, e.g. my-project-1")
         _check("--location", self.location, _LOCATION, f"a region, e.g. {DEFAULT_LOCATION}")
+        if (self.endpoint or "").startswith("http://") and not is_loopback(self.endpoint or ""):
+            raise SettingsError(
+                f"--api-endpoint {self.endpoint}: plaintext is for a server of this machine only.",
+                hint="Write HOST or https://HOST[:PORT]; or http://127.0.0.1:PORT for a rehearsal.",
+            )
 
     @property
     def parent(self) -> str:
@@ -76,7 +83,8 @@ class JobSettings:
     """Environment of the container that is never shown, e.g. WANDB_API_KEY."""
     early_stopping: EarlyStopping = "none"
     max_failed_trials: int = 3
-    """So many failed trials fail the job: what an image that cannot start may cost."""
+    """So many failed trials fail the job: what an image that cannot start may cost. Until a
+    trial of the image came to something, no more than these run at a time."""
     trial_s: Mapping[int, float] = field(default_factory=dict)
     """Stage → seconds that one of its trials is expected to take, where that was estimated."""
     any_machine: bool = False
@@ -158,9 +166,27 @@ class JobSettings:
         """Whether the service is one of this machine, which nobody pays for or watches."""
         return (self.endpoint or "").startswith("http://")
 
+    def console(self, job: str) -> str | None:
+        """Return where people watch a job of this name; None for a rehearsed one."""
+        if self.is_rehearsed:
+            return None
+        return (
+            "https://console.cloud.google.com/vertex-ai/locations/"
+            f"{self.location}/training/{job.rpartition('/')[2]}?project={self.project}"
+        )
+
     @property
     def strategy(self) -> Literal["STANDARD", "SPOT"]:
         return "SPOT" if self.spot else "STANDARD"
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an http:// address is one of this machine, which no other one can answer for."""
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check(name: str, value: str, form: re.Pattern[str], expected: str) -> None:

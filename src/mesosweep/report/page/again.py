@@ -117,7 +117,7 @@ def _seeds(stage: Stage) -> tuple[str, ...]:
             told.append(NONE)
             continue
         block = evidence_seeds(evidence, sweep_seed=seed, stage=stage.number, count=episodes)
-        told.append(f"{block[0]:,} … {block[-1]:,}")
+        told.append(f"{block[0]:,}" + (f" … {block[-1]:,}" if episodes > 1 else ""))
     return stage.title, str(seed), *told
 
 

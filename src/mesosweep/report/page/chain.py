@@ -21,18 +21,15 @@ EXPLAINED = (
 def chain(sweep: Sweep) -> Markup:
     """Return the winners in order, and one table per hand-over."""
     links: list[Markup] = []
-    stale = sweep.state.stale if sweep.state else ()
     for place, stage in enumerate(sweep.stages):
         if place:
             links.append(tag("span", "→", class_="arrow"))
-        links.append(
-            _link(stage, is_last=stage is sweep.stages[-1], is_stale=stage.number in stale)
-        )
+        links.append(_link(stage, is_last=stage is sweep.stages[-1]))
     handed = [part for stage in sweep.stages if (part := _hand_over(stage)) is not None]
     return joined((tag("div", *links, class_="chain"), *handed))
 
 
-def _link(stage: Stage, *, is_last: bool, is_stale: bool) -> Markup:
+def _link(stage: Stage, *, is_last: bool) -> Markup:
     winner = stage.winner
     who = "no winner" if winner is None else f"trial {winner.trial_id}"
     if winner is not None and winner.attempt:
@@ -48,9 +45,6 @@ def _link(stage: Stage, *, is_last: bool, is_stale: bool) -> Markup:
         tag("div", who),
         tag("div", scored(stage.verified.winner) if stage.verified else NONE),
         tag("div", told, class_="quiet"),
-        tag("div", "stale: it started from a winner that is none any more", class_="warn")
-        if is_stale
-        else None,
         tag("div", "although its gate was not passed", class_="warn")
         if state is not None and state.gate_forced
         else None,

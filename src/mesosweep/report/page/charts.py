@@ -13,7 +13,7 @@ from mesosweep.report.page.svg import Frame, Scale, padded
 from mesosweep.report.page.sweep import Stage
 from mesosweep.report.results.rows import Row
 from mesosweep.report.results.searched import Axis, axes
-from mesosweep.report.words import number
+from mesosweep.report.words import many, number
 
 Number = Callable[[Row], int]
 """Which number the page knows a trial by, so that pointing at it shows it in every chart."""
@@ -44,7 +44,8 @@ def learning_curves(stage: Stage, number_of: Number) -> Markup | None:
         if len(points) == 1:
             frame.dot(*points[0], 2, class_=f"dot {_kind(row)}", data_t=number_of(row))
         frame.curve(points, class_=kind, data_t=number_of(row))
-    return frame.closed(f"Learning curves of stage {stage.title}: {len(curves)} trials")
+    trials = many(len(curves), "trial")
+    return frame.closed(f"Learning curves of stage {stage.title}: {trials}")
 
 
 def slices(stage: Stage, number_of: Number) -> list[Markup]:
@@ -216,7 +217,8 @@ def _ends(axis: Axis, rows: Sequence[Row]) -> tuple[float, float]:
 
 
 def _half(score: Score) -> float:
-    return score.half_width if math.isfinite(score.half_width) else 0.0
+    half = score.half_width
+    return 0.0 if half is None or not math.isfinite(half) else half
 
 
 def _kind(row: Row) -> str:

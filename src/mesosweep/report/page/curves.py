@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mesosweep.domain.score import Score
 from mesosweep.domain.trial import Evaluation
 from mesosweep.records.scores import evaluation_from
 
@@ -21,6 +22,8 @@ class Point:
 
     step: int
     reward: float
+    score: Score | None = field(default=None, compare=False, repr=False)
+    """All that the evaluation told."""
 
 
 def read_curve(path: Path) -> tuple[Point, ...]:
@@ -41,7 +44,8 @@ def read_curve(path: Path) -> tuple[Point, ...]:
             if not told or head == last or told.startswith(b"null"):
                 continue
             if (evaluation := _evaluation(line)) is not None:
-                found[evaluation.step] = Point(evaluation.step, evaluation.score.mean_reward)
+                score = evaluation.score
+                found[evaluation.step] = Point(evaluation.step, score.mean_reward, score)
             # Only a step tells one evaluation from another.
             last = head if head.startswith(b'{"step":') else b""
     curve = sorted(found.values(), key=lambda point: point.step)

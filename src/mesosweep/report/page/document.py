@@ -12,14 +12,21 @@ from mesosweep import __version__
 from mesosweep.report.page import chain, charts, effort, proof
 from mesosweep.report.page.again import again
 from mesosweep.report.page.charts import Number
-from mesosweep.report.page.importance import FEWEST, importances
+from mesosweep.report.page.importance import (
+    FEWEST,
+    WITHOUT_SKLEARN,
+    has_sklearn,
+    importances,
+)
 from mesosweep.report.page.markup import Markup, joined, tag
 from mesosweep.report.page.overview import headline, searched
+from mesosweep.report.page.repeats import repeats
 from mesosweep.report.page.skills import skills
 from mesosweep.report.page.sweep import Stage, Sweep
 from mesosweep.report.page.trials import tip, trial_table
 from mesosweep.report.page.videos import films_of, gallery, how_to_make_one
 from mesosweep.report.results.rows import Row
+from mesosweep.report.words import many
 
 
 def page(sweeps: Sequence[Sweep], *, written_at: datetime, films: Sequence[Path] = ()) -> str:
@@ -34,7 +41,7 @@ def page(sweeps: Sequence[Sweep], *, written_at: datetime, films: Sequence[Path]
     def number_of(row: Row) -> int:
         return numbers[id(row)]
 
-    names = [f"{sweep.species} · {sweep.algorithm}" for sweep in sweeps]
+    names = [sweep.title for sweep in sweeps]
     body = joined(
         (
             _between_sweeps(names),
@@ -73,9 +80,11 @@ def _chapter(place: int, sweep: Sweep, number_of: Number, films: Sequence[Path])
                 (
                     tag("p", proof.EXPLAINED),
                     _by_stage(sweep, lambda stage: proof.proof(stage, number_of)),
+                    tag("p", proof.EXPLAINED_GAP, class_="quiet"),
                 )
             ),
         ),
+        ("repeats", "Repeats", "Trained again from fresh seeds", repeats(sweep)),
         (
             "chain",
             "Chain",
@@ -145,12 +154,17 @@ def _mattered(stage: Stage, number_of: Number) -> Markup:
     bars = charts.importance_bars(found)
     scored = sum(row.score is not None for row in stage.rows)
     caption = "; ".join(f"{told.method}: {told.meaning}" for told in found)
+    missing = "" if has_sklearn() else f" {WITHOUT_SKLEARN}"
     threads = charts.parallel_coordinates(stage, number_of)
     drawn = charts.slices(stage, number_of)
-    few = f"{scored} scored trials are too few to say which parameter matters (at least {FEWEST})."
+    are = "is" if scored == 1 else "are"
+    few = (
+        f"{many(scored, 'scored trial')} {are} too few to say which parameter matters (at least "
+        f"{FEWEST})."
+    )
     return joined(
         (
-            tag("figure", bars, tag("figcaption", f"Importance. {caption}."))
+            tag("figure", bars, tag("figcaption", f"Importance. {caption}.{missing}"))
             if bars
             else tag("p", few, class_="quiet")
             if scored < FEWEST

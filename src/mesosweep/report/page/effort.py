@@ -11,7 +11,7 @@ from mesosweep.report.lines import one_line
 from mesosweep.report.page.markup import Markup, joined, table, tag
 from mesosweep.report.page.sweep import Stage, Sweep
 from mesosweep.report.results.rows import Row, finite
-from mesosweep.report.words import NONE, count, span
+from mesosweep.report.words import NONE, count, many, span
 
 _SHOWN = 8
 """So many trials of one cause are named."""
@@ -106,7 +106,7 @@ def _usd(entries: Sequence[Mapping[str, Any]]) -> str:
         return NONE
     unknown = len(entries) - len(told)
     return f"${sum(told):,.2f}" + (
-        f" and {unknown} job{'s' if unknown > 1 else ''} of unknown price" if unknown else ""
+        f" and {many(unknown, 'job')} of unknown price" if unknown else ""
     )
 
 
@@ -117,7 +117,7 @@ def failures(sweep: Sweep) -> Markup:
         if not row.has_result or row.status == "stopped":
             cause = one_line(row.reason) or "no reason known"
             # Numbers differ from trial to trial: at which step, how much memory.
-            key = (row.status.replace("_", " "), re.sub(r"\d[\d.,e+-]*", "#", cause))
+            key = (row.ending, re.sub(r"\d[\d.,e+-]*", "#", cause))
             groups.setdefault(key, []).append(row)
     if not groups:
         return tag("p", "Every trial ended with a result.")

@@ -17,6 +17,12 @@ FEWEST = 10
 """Below so many scored trials an importance would be an accident."""
 
 
+WITHOUT_SKLEARN = (
+    "fANOVA is not among them: Optuna's evaluator needs scikit-learn, which pip install "
+    "'mesosweep[report]' brings."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Importance:
     """The share of each parameter, by one evaluator; they add up to 1."""
@@ -60,11 +66,16 @@ def importances(rows: Sequence[Row], space: SearchSpace | None) -> tuple[Importa
                 _shares(study, evaluators.PedAnovaImportanceEvaluator(target_quantile=quantile)),
             )
         ]
-        if find_spec("sklearn") is not None:
+        if has_sklearn():
             by_variance = evaluators.FanovaImportanceEvaluator(n_trees=32, seed=0)
             meaning = "share of the score's variance over the whole space"
             found.append(Importance("fANOVA", meaning, _shares(study, by_variance)))
     return tuple(importance for importance in found if any(importance.shares.values()))
+
+
+def has_sklearn() -> bool:
+    """Whether scikit-learn is installed, which Optuna's fANOVA needs."""
+    return find_spec("sklearn") is not None
 
 
 def _shares(study: Any, evaluator: Any) -> dict[str, float]:

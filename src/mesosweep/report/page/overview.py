@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 from mesosweep.domain.space import Categorical, Discrete, Double, Integer, Parameter
-from mesosweep.domain.trial import LOST
 from mesosweep.report.page.markup import Markup, joined, table, tag
 from mesosweep.report.page.sweep import Stage, Sweep
 from mesosweep.report.results.rows import Cell, Row
 from mesosweep.report.results.searched import axes
-from mesosweep.report.words import NONE, gain, number, scored, span, thresholds, value
+from mesosweep.report.words import NONE, gain, many, number, scored, span, thresholds, value
 
 STALE = "stale: a stage before it has another winner by now"
 
@@ -20,14 +19,12 @@ def headline(sweep: Sweep) -> Markup:
     rows = sweep.rows
     won = [stage for stage in sweep.stages if stage.is_won]
     passed = sum(stage.winner is not None and stage.winner.passed is True for stage in won)
-    told = f"{len(rows)} trials on {_count(len(sweep.stages), 'stage')}. "
-    told += (
-        f"{_count(len(won), 'winner')}, {passed} of them through the gate."
-        if won
-        else "No stage has a winner yet."
-    )
-    if sweep.fault is not None and not won:
-        told = f"{len(rows)} trials on {_count(len(sweep.stages), 'stage')}."
+    told = f"{many(len(rows), 'trial')} on {many(len(sweep.stages), 'stage')}."
+    if won:
+        through = "all" if passed == len(won) else "none" if not passed else f"{passed}"
+        told += f" {many(len(won), 'winner')}, {through} of them through the gate."
+    elif sweep.fault is None:
+        told += " No stage has a winner yet."
     state = sweep.state
     when = []
     if state is not None and state.started_at is not None:
@@ -38,7 +35,7 @@ def headline(sweep: Sweep) -> Markup:
         when.append("not finished")
     return joined(
         (
-            tag("h1", f"{sweep.species} · {sweep.algorithm}"),
+            tag("h1", sweep.title),
             tag("p", told, class_="lead"),
             tag("p", " · ".join(when), class_="quiet") if when else None,
             tag("p", f"Who won is not known here: {sweep.fault}", class_="warn")
@@ -54,7 +51,7 @@ def verdict_badge(row: Row | None) -> Markup:
     if row is None:
         return tag("span", "no trial", class_="badge lost")
     if not row.has_result:
-        return tag("span", row.status.replace("_", " "), class_="badge lost")
+        return tag("span", row.ending, class_="badge lost")
     if row.status == "stopped":
         return tag("span", "stopped early", class_="badge stopped")
     if row.passed is None:
@@ -84,7 +81,7 @@ def _card(stage: Stage) -> Markup:
         tag("div", figure, class_="figure"),
         tag("div", what, class_="quiet"),
         tag("div", gained) if gained else None,
-        tag("div", f"{who} · {ended} of {len(stage.rows)} trials with a result", class_="quiet"),
+        tag("div", f"{who} · {ended} of {_trials(stage)} with a result", class_="quiet"),
         class_=f"card s{stage.number}",
     )
 
@@ -94,17 +91,17 @@ def searched(stage: Stage) -> Markup:
     gate = next((row.gate for row in stage.rows if row.gate is not None), None)
     asked = ", ".join(thresholds(gate)) if gate else ""
     counts = {
-        "finished": sum(row.status == "finished" for row in stage.rows),
+        "finished": sum(row.status == "finished" and row.has_result for row in stage.rows),
         "stopped early": sum(row.status == "stopped" for row in stage.rows),
-        "without a result": sum(row.status in LOST or not row.has_result for row in stage.rows),
+        "without a result": sum(not row.has_result for row in stage.rows),
     }
-    told = ", ".join(f"{many} {what}" for what, many in counts.items() if many)
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     steps = stage.settings.get("timesteps")
-    each = f" Each trained {steps:,} steps." if isinstance(steps, int) else ""
+    each = f" Each trained {many(steps, 'step')}." if isinstance(steps, int) else ""
     default = next((row for row in stage.rows if row.origin == "default"), None)
     spaces = _spaces(stage)
     parts = [
-        tag("p", f"{len(stage.rows)} trials: {told}.{each} The gate asks: {asked or 'nothing'}."),
+        tag("p", f"{_trials(stage)}: {told}.{each} The gate asks: {asked or 'nothing'}."),
         table(
             ("parameter", "searched", "by default", "found", "where"),
             (
@@ -171,5 +168,5 @@ def _told(row: Row | None, name: str) -> str:
     return NONE if found is None else value(found)
 
 
-def _count(many: int, what: str) -> str:
-    return f"{many} {what}{'' if many == 1 else 's'}"
+def _trials(stage: Stage) -> str:
+    return many(len(stage.rows), "trial")

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from statistics import fmean
 
 from mesosweep.domain.score import Score
 from mesosweep.report.page import charts
-from mesosweep.report.page.bootstrap import Interval, difference_interval, mean_interval
+from mesosweep.report.page.bootstrap import (
+    Interval,
+    difference_interval,
+    mean_interval,
+    promise_interval,
+)
 from mesosweep.report.page.charts import Number
 from mesosweep.report.page.markup import Markup, joined, table, tag, whole
 from mesosweep.report.page.sweep import Stage
-from mesosweep.report.words import NONE, number, scored
+from mesosweep.report.words import NONE, many, number, scored
 
 EXPLAINED = (
     "The search score is the best evaluation seen in training: the largest of many, so it is "
     "flattered by luck. The panel score is of fresh episodes, the same for all trials, and chooses "
     "the winner: the best of many, so flattered a little. The verified score is of episodes that "
-    "only winners ever see, once. The optimism gap is how much a search score promised too much."
+    "only winners ever see, once."
+)
+EXPLAINED_GAP = (
+    "The optimism gap is how much a printed score promised too much: the score minus the policy's "
+    "true mean. The score stands as it was printed, luck and all, so only the episodes that checked "
+    "it are uncertain here; the ± beside a score says how far such a score comes out by chance. The "
+    "mean over trials is uncertain by the trials: its interval is of searches like this one, judged "
+    "on these very episodes, which all trials share."
 )
 
 
@@ -61,13 +74,17 @@ def _caption(stage: Stage) -> str:
 
 
 def _search(stage: Stage) -> Score | None:
-    """Return the winner's best evaluation, whose spread no record keeps."""
+    """Return the winner's best evaluation; without its spread where no curve tells it."""
     winner = stage.winner
     if winner is None or winner.best_mean_reward is None:
         return None
+    for point in stage.curves.get((winner.attempt, winner.trial_id), ()):
+        if point.score is not None and point.reward == winner.best_mean_reward:
+            return point.score
     episodes = stage.settings.get("eval_episodes")
     count = episodes if isinstance(episodes, int) else 1
-    return Score(count, winner.best_mean_reward, 0.0, winner.best_mean_episode_length or 0.0, 0.0)
+    length = winner.best_mean_episode_length or 0.0
+    return Score(count, winner.best_mean_reward, math.nan, length, 0.0)
 
 
 def _distances(stage: Stage) -> Markup | None:
@@ -90,7 +107,7 @@ def _distances(stage: Stage) -> Markup | None:
         (
             tag(
                 "p",
-                f"Verified on {verified.winner.episodes} episodes: ",
+                f"Verified on {many(verified.winner.episodes, 'episode')}: ",
                 tag("strong", scored(verified.winner)),
                 _more(verified.winner),
             ),
@@ -101,7 +118,7 @@ def _distances(stage: Stage) -> Markup | None:
 
 def _clearly(told: Interval | None) -> Markup:
     if told is None:
-        return tag("span", "not finite", class_="badge lost")
+        return tag("span", "no interval", class_="badge lost")
     if not told.excludes_zero:
         return tag("span", "not distinguishable", class_="badge")
     above = told.value > 0
@@ -120,27 +137,38 @@ def _more(score: Score) -> str:
 
 
 def _gaps(stage: Stage, search: Score | None) -> Markup | None:
-    """Return how much search and panel scores promised too much, with bootstrap intervals."""
+    """Return how much search and panel scores promised too much; see `EXPLAINED_GAP`."""
     winner, verified = stage.winner, stage.verified
     pairs = [
         row.best_mean_reward - row.panel_mean_reward
         for row in stage.rows
         if row.best_mean_reward is not None and row.panel_mean_reward is not None
     ]
-    rows: list[tuple[str, str, str]] = []
-    if verified is not None and search is not None:
-        told = difference_interval(search, verified.winner)
-        rows.append(("the winner: search − verified", _interval(told), "resampled: test episodes"))
-    if verified is not None and winner is not None and winner.panel is not None:
-        told = difference_interval(winner.panel, verified.winner)
-        rows.append(("the winner: panel − verified", _interval(told), "resampled: all episodes"))
-    if (mean := mean_interval(pairs)) is not None:
-        words = f"all {len(pairs)} finished trials: search − panel, mean"
-        rows.append((words, _interval(mean), "resampled: trials"))
-    elif pairs:
-        words = f"all {len(pairs)} finished trials: search − panel, mean"
-        rows.append((words, _signed(fmean(pairs)), "too few trials for an interval"))
-    return table(("optimism gap", "reward, 95 % by bootstrap", ""), rows) if rows else None
+    rows: list[tuple[str, str, str, str]] = []
+    for name, promise in (("search", search), ("panel", winner.panel if winner else None)):
+        if verified is None or promise is None:
+            continue
+        told = promise_interval(promise.mean_reward, verified.winner)
+        episodes = many(verified.winner.episodes, "test episode")
+        rows.append(
+            (f"the winner: {name} − verified", _promised(promise), _interval(told), episodes)
+        )
+    if pairs:
+        mean = mean_interval(pairs)
+        trials = many(len(pairs), "finished trial")
+        words = f"{'all ' if len(pairs) > 1 else ''}{trials}: search − panel, mean"
+        found = _signed(fmean(pairs)) if mean is None else _interval(mean)
+        rows.append((words, NONE, found, "too few trials to tell" if mean is None else "trials"))
+    if not rows:
+        return None
+    head = ("optimism gap", "promised", "too much by, 95 % by bootstrap", "resampled")
+    return table(head, rows)
+
+
+def _promised(score: Score) -> str:
+    """Return a score with its spread, if that is known."""
+    has_spread = math.isfinite(score.std_reward)
+    return whole(scored(score) if has_spread else number(score.mean_reward))
 
 
 def _interval(told: Interval | None) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from mesosweep.report.page.markup import Markup, joined, tag
 from mesosweep.report.words import count, value
+
+_LETTER = 5.8
+"""Pixels that a character of a tick's label takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +110,17 @@ class Frame:
             self.text(4, 11, y_name, class_="name")
 
     def ticks_below(self, x: Scale, foot: float) -> None:
-        ticks = x.ticks()
+        ticks = _fitting(x)
+        # Words may be cut short; a number that was would be another one.
         room = (x.end - x.start) / max(len(ticks), 1)
+        longest = max(3, int(room / _LETTER)) if x.kind == "words" else sys.maxsize
         for tick, label in ticks:
             at = x(tick)
             self.line(at, foot, at, foot + 4, class_="axis")
-            longest = max(3, int(room / 5.6))
             short = label if len(label) <= longest else f"{label[: longest - 1]}…"
+            # A label at the very end moves inwards rather than out of the drawing.
+            half = _LETTER * len(short) / 2
+            at = min(max(at, half), self.width - half)
             self.text(at, foot + 16, short, class_="tick", text_anchor="middle")
 
     def line(self, x1: float, y1: float, x2: float, y2: float, **attributes: object) -> None:
@@ -146,8 +154,23 @@ class Frame:
             viewBox=f"0 0 {self.width} {self.height}",
             role="img",
             class_="chart wide" if wide else "chart",
-            style=f"max-width:{self.width * 1.2:.0f}px",
+            # Wide ones scroll in a box of their own rather than shrink until nobody can read them.
+            style=f"max-width:{self.width * 1.2:.0f}px"
+            + (f";min-width:{self.width * 0.85:.0f}px" if wide else ""),
         )
+
+
+def _fitting(x: Scale) -> list[tuple[float, str]]:
+    """Return ticks whose labels have room side by side; fewer of them where they are long."""
+    ticks = x.ticks()
+    if x.kind == "words":
+        return ticks
+    for wanted in (3, 2, 1):
+        needed = sum(_LETTER * (len(label) + 1) for _, label in ticks)
+        if needed <= x.end - x.start:
+            break
+        ticks = x.ticks(wanted)
+    return ticks
 
 
 def px(number: float) -> str:

@@ -76,6 +76,13 @@ class Sweep:
     def rows(self) -> tuple[Row, ...]:
         return tuple(row for stage in self.stages for row in stage.rows)
 
+    @property
+    def title(self) -> str:
+        """Species and algorithm, and the seed of a production run."""
+        seed = next((row.run_seed for row in self.rows if row.run_seed is not None), None)
+        name = f"{self.species} · {self.algorithm}"
+        return name if seed is None else f"{name} · seed {seed}"
+
 
 def sweeps_below(
     root: Path, *, named: Named | None = None, shown: str = "", curves: bool = True

@@ -47,7 +47,7 @@ def _cells(row: Row) -> list[tuple[object, object]]:
     panel = row.panel_mean_reward
     return [
         (f"{row.stage}" + (f" a{row.attempt}" if row.attempt else ""), row.stage),
-        (row.trial_id, row.order[4]),
+        (row.trial_id, row.number),
         (row.origin or NONE, None),
         (verdict_badge(row), None),
         (number(row.best_mean_reward), _sort(row.best_mean_reward)),
@@ -68,7 +68,7 @@ def tip(row: Row) -> str:
     if row.best_mean_reward is not None:
         told.append(f"search {number(row.best_mean_reward)}")
     if not row.has_result or row.status == "stopped":
-        told.append(row.status.replace("_", " "))
+        told.append(row.ending)
     return "\n".join((" · ".join(told), _searched(row)))
 
 

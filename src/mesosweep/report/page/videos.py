@@ -86,7 +86,9 @@ def _figure(film: Film, content: bytes) -> Markup:
     if kind.startswith("image/"):
         drawing = tag("img", src=source, alt=film.caption)
     else:
-        drawing = tag("video", src=source, controls="", loop="", muted="", playsinline="")
+        drawing = tag(
+            "video", src=source, controls="", autoplay="", loop="", muted="", playsinline=""
+        )
     return tag("figure", drawing, tag("figcaption", film.caption))
 
 

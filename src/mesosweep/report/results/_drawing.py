@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mesosweep.report.results.rows import Row, studies
+from mesosweep.report.words import many
 
 LOST_COLOUR = "#B00020"
 FEW = 36
@@ -49,18 +50,20 @@ class Group:
 def groups_of(rows: Sequence[Row]) -> list[Group]:
     """Return the studies of these rows, labelled by what tells them apart."""
     found = studies(list(rows))
-    species_differ = len({place[0] for place in found}) > 1
-    algorithms_differ = len({place[1] for place in found}) > 1
+    species_differ = len({place.species for place in found}) > 1
+    algorithms_differ = len({place.algorithm for place in found}) > 1
     groups: list[Group] = []
     start = 0.0
-    for (species, algorithm, stage, attempt), of_study in found.items():
+    for place, of_study in found.items():
         name = next((f"{row.stage_name}" for row in of_study if row.stage_name), "")
-        lines = [f"stage {stage}", name]
-        lines += [species] if species_differ else []
-        lines += [algorithm] if algorithms_differ else []
-        lines += [f"attempt {attempt}"] if attempt else []
+        lines = [f"stage {place.stage}", name]
+        lines += [place.species] if species_differ else []
+        lines += [place.algorithm] if algorithms_differ else []
+        lines += [f"seed {place.run_seed}"] if place.run_seed is not None else []
+        lines += [f"attempt {place.attempt}"] if place.attempt else []
         label = "\n".join(filter(None, lines))
-        groups.append(Group(label, _COLOURS[(stage - 1) % len(_COLOURS)], of_study, start))
+        colour = _COLOURS[(place.stage - 1) % len(_COLOURS)]
+        groups.append(Group(label, colour, of_study, start))
         start += len(of_study) + max(1.0, len(rows) / 60)
     return groups
 
@@ -69,7 +72,7 @@ def title_of(rows: Sequence[Row]) -> str:
     """Return what the trials are of."""
     species = ", ".join(dict.fromkeys(row.species for row in rows))
     algorithms = ", ".join(dict.fromkeys(row.algorithm for row in rows))
-    return f"{species} · {algorithms} · {len(rows)} trials"
+    return f"{species} · {algorithms} · {many(len(rows), 'trial')}"
 
 
 def crosses(axes: Axes, places: Sequence[float]) -> None:

@@ -44,3 +44,8 @@ def collect(
     if not rows:
         raise UsageError(f"{shown}: its stages hold no trials.", hint=_LAYOUT)
     return tuple(sorted(with_winners(rows), key=lambda row: row.order))
+
+
+def stages_without_trials(rows: Collection[Row], asked: Collection[int]) -> tuple[int, ...]:
+    """Return which of the stages asked for gave no row: they are not there, or empty."""
+    return tuple(sorted(set(asked) - {row.stage for row in rows}))

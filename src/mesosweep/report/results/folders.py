@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ _SIGNS = (
     "models",
 )
 """Whatever a trial leaves; one of them is enough to be called a trial."""
-_DEPTH = 3
-"""`DIR/sweeps/<species>/<algorithm>/stage<N>`: so far below the folder given a stage may lie."""
+_DEPTH = 4
+"""`DIR/train/<species>/<algorithm>/seed<N>/stage<N>`: so far below the folder given a stage may lie."""
+_SEED = re.compile(r"seed(\d+)")
+"""The folder of one production run, between its algorithm and its stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class StageFolder:
     species: str
     algorithm: str | None
     """None where trials lie right below the species."""
+    run_seed: int | None = None
+    """The seed of the production run that the stage is of; None in a search."""
 
     def trials(self) -> Iterator[Path]:
         """Yield the folders of its trials; the folder itself where it holds a single one."""
@@ -63,12 +68,15 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 def _stage_folder(path: Path, algorithms: frozenset[str]) -> StageFolder:
     place = stage_and_attempt(path.name)
     assert place is not None
-    above = path.parent
+    above, run_seed = path.parent, None
+    if (told := _SEED.fullmatch(above.name)) is not None:
+        above, run_seed = above.parent, int(told[1])
     # `sweeps/<species>/stage1` or `sweeps/<species>/<algorithm>/stage1`: the second is told by
-    # where `sweeps` lies, or by a name that only an algorithm has.
-    if above.parent.parent.name == "sweeps" or above.name in algorithms:
-        return StageFolder(path, *place, species=above.parent.name, algorithm=above.name)
-    return StageFolder(path, *place, species=above.name, algorithm=None)
+    # where `sweeps` or `train` lies, or by a name that only an algorithm has.
+    if above.parent.parent.name in ("sweeps", "train") or above.name in algorithms:
+        species, algorithm = above.parent.name, above.name
+        return StageFolder(path, *place, species=species, algorithm=algorithm, run_seed=run_seed)
+    return StageFolder(path, *place, species=above.name, algorithm=None, run_seed=run_seed)
 
 
 def _is_single(stage: Path) -> bool:

@@ -54,6 +54,7 @@ def read_row(path: Path, stage: StageFolder, *, named: Named, gates: Gates) -> R
         attempt=stage.attempt,
         trial_id=_trial_id(path, stage, told, run),
         status="unfinished",
+        run_seed=stage.run_seed,
         origin=text(order.get("origin")),
         stage_name=text(config.get("name")),
         parameters=_parameters(told, config, searched, algorithm),

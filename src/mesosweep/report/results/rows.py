@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from mesosweep.domain.score import Gate, Score
 from mesosweep.domain.trial import TrialStatus
@@ -20,6 +20,16 @@ WITHOUT_RESULT: frozenset[RowStatus] = frozenset(
 )
 
 
+class Place(NamedTuple):
+    """The study that a trial belongs to."""
+
+    species: str
+    algorithm: str
+    run_seed: int | None
+    stage: int
+    attempt: int
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One trial. Unmeasured is None, never zero."""
@@ -31,6 +41,8 @@ class Row:
     attempt: int
     trial_id: str
     status: RowStatus
+    run_seed: int | None = None
+    """The seed of a production run, a curriculum of its own; None for the trials of a search."""
     reason: str | None = None
     """Why there is no result, or why it ended early."""
     origin: str | None = None
@@ -57,18 +69,33 @@ class Row:
 
     @property
     def has_result(self) -> bool:
+        """Whether it came to something: a finished trial to a score, a stopped one to its end."""
+        if self.status == "finished":
+            return self.score is not None
         return self.status not in WITHOUT_RESULT
 
     @property
-    def place(self) -> tuple[str, str, int, int]:
-        """The study that it belongs to: species, algorithm, stage, attempt."""
-        return (self.species, self.algorithm, self.stage, self.attempt)
+    def ending(self) -> str:
+        """How it ended, in words; a finished trial that has no score says so."""
+        if self.status == "finished" and not self.has_result:
+            return "finished without a score"
+        return self.status.replace("_", " ")
 
     @property
-    def order(self) -> tuple[str, str, int, int, int, str]:
-        """A key to sort by: numbered trials by number, others after them by name."""
-        number = int(self.trial_id) if self.trial_id.isdecimal() else 1 << 62
-        return (*self.place, number, self.trial_id)
+    def place(self) -> Place:
+        return Place(self.species, self.algorithm, self.run_seed, self.stage, self.attempt)
+
+    @property
+    def number(self) -> int:
+        """What its id sorts by: those that are words come after those that are numbers."""
+        return int(self.trial_id) if self.trial_id.isdecimal() else 1 << 62
+
+    @property
+    def order(self) -> tuple[str, str, int, int, int, int, str]:
+        """A key to sort by: searches before production runs, then stage, attempt and trial."""
+        run = -1 if self.run_seed is None else self.run_seed
+        which = (self.species, self.algorithm, run, self.stage, self.attempt)
+        return (*which, self.number, self.trial_id)
 
     @property
     def panel_mean_reward(self) -> float | None:
@@ -105,9 +132,9 @@ def best_of(rows: tuple[Row, ...] | list[Row]) -> Row | None:
     return max(scored, key=lambda told: told[:2])[2] if scored else None
 
 
-def studies(rows: tuple[Row, ...] | list[Row]) -> dict[tuple[str, str, int, int], list[Row]]:
-    """Return the rows by species, algorithm, stage and attempt, in order."""
-    found: dict[tuple[str, str, int, int], list[Row]] = {}
+def studies(rows: tuple[Row, ...] | list[Row]) -> dict[Place, list[Row]]:
+    """Return the rows by the study that they belong to, in order."""
+    found: dict[Place, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.order):
         found.setdefault(row.place, []).append(row)
     return found

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mesosweep.report.lines import one_line
-from mesosweep.report.results.rows import Row, best_of, studies
-from mesosweep.report.words import NONE, number, parameters, scored, thresholds
+from mesosweep.report.results.rows import Place, Row, best_of, studies
+from mesosweep.report.words import NONE, many, number, parameters, scored, thresholds
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,14 +36,15 @@ def collected_view(rows: Sequence[Row], *, width: int) -> Iterator[RenderableTyp
         yield Text("")
 
 
-def _heading(place: tuple[str, str, int, int], rows: list[Row]) -> Text:
-    species, algorithm, stage, attempt = place
+def _heading(place: Place, rows: list[Row]) -> Text:
     name = next((f" {row.stage_name}" for row in rows if row.stage_name), "")
-    text = Text(f"{species} · {algorithm} · stage {stage}{name}", style="bold")
-    if attempt:
-        text.append(f" · attempt {attempt}")
+    run = "" if place.run_seed is None else f" · seed {place.run_seed}"
+    words = f"{place.species} · {place.algorithm}{run} · stage {place.stage}{name}"
+    text = Text(words, style="bold")
+    if place.attempt:
+        text.append(f" · attempt {place.attempt}")
     passed = sum(row.passed is True for row in rows)
-    told = f" · {len(rows)} trials, {passed} passed the gate"
+    told = f" · {many(len(rows), 'trial')}, {passed} passed the gate"
     gate = next((row.gate for row in rows if row.gate is not None), None)
     clauses = ", ".join(thresholds(gate)) if gate else ""
     text.append(told + (f" ({clauses})" if clauses else ""), style="not bold")
@@ -98,7 +99,7 @@ def _most_telling(rows: list[Row]) -> list[Row]:
 
 def _gate(row: Row) -> Text:
     if not row.has_result:
-        return Text(row.status.replace("_", " "), style="red" if row.status != "running" else "")
+        return Text(row.ending, style="red" if row.status != "running" else "")
     if row.status == "stopped":
         return Text("stopped", style="yellow")
     if row.passed is None:
@@ -120,11 +121,11 @@ def _without_result(rows: list[Row]) -> Iterator[RenderableType]:
     for row in lost[:_SHOWN]:
         why = one_line(row.reason) or "no reason known"
         yield Padding(
-            Text(f"- {row.trial_id} {row.status.replace('_', ' ')}: {why}"),
+            Text(f"- {row.trial_id} {row.ending}: {why}"),
             (0, 0, 0, 2),
             expand=False,
         )
     if hidden := lost[_SHOWN:]:
-        counts = Counter(row.status.replace("_", " ") for row in hidden)
-        told = ", ".join(f"{count} {status}" for status, count in counts.items())
+        counts = Counter(row.ending for row in hidden)
+        told = ", ".join(f"{count} {ending}" for ending, count in counts.items())
         yield Padding(Text(f"+{len(hidden)} more: {told}"), (0, 0, 0, 2), expand=False)

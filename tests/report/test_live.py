@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from mesosweep.domain import events as e
+from mesosweep.report.live import REPAINTS_PER_S, LiveTable, board
 from mesosweep.report.picture import Picture, picture_of
-from mesosweep.report.table import REPAINTS_PER_S, LiveTable, board
 from mesosweep.testing.story import Story
 
 

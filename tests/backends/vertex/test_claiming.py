@@ -1,0 +1,264 @@
+"""Of several who ask for a study's job at once, one gets it, and the others are told who."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("google.cloud.aiplatform_v1")
+pytest.importorskip("google.cloud.storage")
+
+from mesosweep.backends.vertex import claiming
+from mesosweep.backends.vertex.labels import label
+from mesosweep.backends.vertex.recorded import Bucket
+from mesosweep.domain.errors import StoreConflict, Transient
+from mesosweep.domain.study import Study
+from mesosweep.records.study_file import read_claim
+from mesosweep.rehearsal.faults import FaultScript
+from mesosweep.rehearsal.storage import LocalStorage
+from mesosweep.rehearsal.storage_faults import StorageFault, StorageScript
+from mesosweep.stores.gcs_client import PAUSES_S
+from mesosweep.stores.gcs_objects import Objects
+from mesosweep.testing.clock import FakeClock
+
+
+@pytest.fixture
+def storage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
+) -> Iterator[LocalStorage]:
+    with LocalStorage(tmp_path / "cloud", clock=clock) as served:
+        served.make_bucket("a-bucket")
+        served.play(StorageScript(write_interval_s=1.0))
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", served.address)
+        yield served
+
+
+@pytest.fixture
+def bucket(storage: LocalStorage, clock: FakeClock) -> Bucket:
+    """Stand in for the bucket in memory."""
+    return Objects(clock=clock)
+
+
+class Gone(BaseException):
+    """The process is killed here."""
+
+
+@dataclass
+class Calls:
+    """All that a backend asks of the service and of the bucket, in order."""
+
+    names: list[str] = field(default_factory=list)
+    before: str | int | None = None
+    """At the first call of this name, or at this number from 0, somebody else acts first."""
+    act: Callable[[], object] = int
+
+    def __call__(self, name: str) -> None:
+        number = len(self.names)
+        is_due = self.before == number or (self.before == name and name not in self.names)
+        self.names.append(name)
+        if is_due:
+            self.act()
+
+
+class Overheard:
+    """Passes calls on, and tells of each before it is made."""
+
+    def __init__(self, to: Any, tell: Calls) -> None:
+        self._to, self._tell = to, tell
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._to, name)
+
+        def told(*args: Any, **others: Any) -> Any:
+            self._tell(name)
+            return call(*args, **others)
+
+        return told
+
+
+def overhear(backend: Any, tell: Calls) -> Any:
+    """Return the backend, all whose calls to the world are told of."""
+    for holder, name in (
+        (backend, "_jobs"),
+        *((part, "_bucket") for part in (backend, backend._claims, backend._known)),
+        (backend._ledger, "_bucket"),
+    ):
+        setattr(holder, name, Overheard(getattr(holder, name), tell))
+    return backend
+
+
+def submitted(backend: Any, study: Study) -> str:
+    """Return the job's name, or what the operator is told instead of one."""
+    try:
+        return str(backend.submit(backend.prepare(study)).name)
+    except StoreConflict as conflict:
+        return str(conflict)
+
+
+def created(cloud: Any, study: Study) -> int:
+    """Return how many jobs of a study there are, those that no listing shows yet included."""
+    jobs = cloud.jobs.service.jobs._jobs.values()
+    return sum(job.head.labels["mesosweep_study"] == label(study.key) for job in jobs)
+
+
+def test_who_comes_second_is_told_who_was_first_and_what_to_do(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study, bucket: Bucket
+) -> None:
+    first = open_vertex(cloud)
+    act = partial(submitted, first, study)
+    second = overhear(open_vertex(cloud), Calls(before="replace", act=act))
+
+    with pytest.raises(StoreConflict, match="another process is asking for this job") as caught:
+        second.submit(second.prepare(study))
+
+    assert created(cloud, study) == 1
+    claim = read_claim((bucket.read(f"{study.folder}/study.json") or b"").decode())
+    assert claim is not None
+    assert f"{claim.writer} put it there at {claim.at}" in str(caught.value)
+    assert "it finds that job and follows it" in (caught.value.hint or "")
+    assert second.find(study) == first.find(study)
+
+
+def test_whenever_a_second_operator_begins_there_is_one_job(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study
+) -> None:
+    """At every call of the first, the whole of the second's happens; listings come late.
+
+    Only who stands still for half a minute after its last look, and then asks, cannot be told
+    from who is dead: the service has no condition that would stop it.
+    """
+    cloud.script = FaultScript(late_listing_s=20.0)
+    dry = Calls()
+    submitted(overhear(open_vertex(cloud), dry), replace(study, key="dry-run"))
+    moments = [place for place, name in enumerate(dry.names) if name != "create"]
+    assert len(moments) > 6
+
+    for moment in moments:
+        mine = replace(study, key=f"study-{moment}", folder=f"{study.folder}_a{100 + moment}")
+        told: list[str] = []
+        other = open_vertex(cloud)
+
+        def act(other: Any = other, mine: Study = mine, told: list[str] = told) -> None:
+            told.append(submitted(other, mine))
+
+        told.append(submitted(overhear(open_vertex(cloud), Calls([], moment, act)), mine))
+
+        assert created(cloud, mine) == 1, (dry.names[moment], told)
+        assert any(name.startswith("projects/") for name in told)
+
+
+def test_of_operators_that_race_exactly_one_creates_the_job(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study
+) -> None:
+    cloud.script = FaultScript(late_listing_s=20.0)
+    start = threading.Barrier(5)
+    told: list[str] = []
+
+    def ask(backend: Any) -> None:
+        start.wait()
+        told.append(submitted(backend, study))
+
+    threads = [threading.Thread(target=ask, args=(open_vertex(cloud),)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert created(cloud, study) == 1
+    names = {name for name in told if name.startswith("projects/")}
+    assert len(names) == 1
+    assert len(told) == 5
+
+
+@pytest.mark.parametrize("status", [503, None])
+def test_a_claim_whose_reply_was_lost_is_known_to_be_ours(
+    *,
+    cloud: Any,
+    open_vertex: Callable[..., Any],
+    study: Study,
+    storage: LocalStorage,
+    clock: FakeClock,
+    status: int | None,
+) -> None:
+    lost = StorageFault("objects.insert", "*/study.json", status, lost_reply=True, call=1)
+    storage.play(StorageScript(calls=(lost,)))
+    backend = open_vertex(cloud)
+
+    backend.submit(backend.prepare(study))
+
+    assert created(cloud, study) == 1
+    assert claiming.SETTLE_S not in clock.slept
+
+
+def test_a_claim_that_was_given_up_is_ours_when_it_is_tried_again(
+    cloud: Any,
+    open_vertex: Callable[..., Any],
+    study: Study,
+    storage: LocalStorage,
+    clock: FakeClock,
+) -> None:
+    tries = len(PAUSES_S) + 1
+    lost = StorageFault("objects.insert", "*/study.json", lost_reply=True, call=1, times=tries)
+    storage.play(StorageScript(calls=(lost,)))
+    backend = open_vertex(cloud)
+    with pytest.raises(Transient):
+        backend.submit(backend.prepare(study))
+    clock.slept.clear()
+
+    backend.submit(backend.prepare(study))
+
+    assert created(cloud, study) == 1
+    assert claiming.SETTLE_S not in clock.slept
+
+
+def test_what_a_killed_operator_claimed_is_taken_over_once_no_listing_can_be_late(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study, clock: FakeClock
+) -> None:
+    def die() -> None:
+        raise Gone
+
+    with pytest.raises(Gone):
+        submitted(overhear(open_vertex(cloud), Calls(before="create", act=die)), study)
+
+    third = partial(submitted, open_vertex(cloud), study)
+    second = overhear(open_vertex(cloud), Calls(before="replace", act=third))
+    told = submitted(second, study)
+
+    assert created(cloud, study) == 1
+    assert "another process is asking for this job" in told
+    assert clock.slept.count(claiming.SETTLE_S) == 2
+
+
+def test_who_was_too_slow_to_ask_leaves_it_to_who_took_over(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study
+) -> None:
+    other = open_vertex(cloud)
+    slow = overhear(open_vertex(cloud), Calls(before="write", act=partial(submitted, other, study)))
+
+    told = submitted(slow, study)
+
+    assert "another process is asking for this job" in told
+    assert created(cloud, study) == 1
+
+
+def test_a_folder_that_another_study_takes_at_that_moment_is_left_to_it(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study
+) -> None:
+    launched = replace(study, key="a-launch-of-its-own")
+    act = partial(submitted, open_vertex(cloud), launched)
+
+    told = submitted(overhear(open_vertex(cloud), Calls(before="replace", act=act)), study)
+
+    assert told.startswith("projects/")
+    assert (created(cloud, launched), created(cloud, study)) == (1, 1)
+    folders = {
+        job.head.request.trial_job_spec.base_output_directory.output_uri_prefix
+        for job in cloud.jobs.service.jobs._jobs.values()
+    }
+    assert folders == {study.folder, f"{study.folder}_a1"}
