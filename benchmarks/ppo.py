@@ -241,13 +241,13 @@ class _Watching:
     def __init__(self) -> None:
         self.laps = Laps()
 
-    def evaluate(self, policy: Any, *, step: int) -> Evaluation:  # noqa: ARG002
+    def evaluate(self, policy: Any, *, step: int) -> Evaluation:  # noqa: ARG002  # the port's shape
         return Evaluation(step, Score(1, 0.0, 0.0, 1.0, 0.0))
 
     def offer(self, save: Any, *, step: int) -> None: ...
     def checkpoint(self, save: Any, *, step: int) -> None: ...
 
-    def stepped(self, step: int, values: Any) -> None:  # noqa: ARG002
+    def stepped(self, step: int, values: Any) -> None:  # noqa: ARG002  # the port's shape
         if values:
             self.laps.lap()
 

@@ -8,8 +8,9 @@ for it; what a search has found is the configuration that scored best, judged by
 table by the mean over all seeds: 0.1 % is the best thousandth. Both searches are asked as a sweep asks
 them, one trial at a time, and told how many there will be.
 
-Prints two tables: what is found after 10, 20 and 50 trials, and how many trials it takes to find what
-the best of 64 random trials is worth.
+Prints two tables: what is found after 10, 20 and 50 trials, and after how many trials what each search
+holds to be best is worth as much as after 64 random trials, and stays so. What scored best in a single
+training is noisy: a search that once held something good may leave it again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 # The scripts beside this one are found as what they are: modules of a folder.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.tables import MISSING, Table, names, tables
+from benchmarks.tables import MISSING, Table, interval, names, tables
 
 from mesosweep.domain.score import Score
 from mesosweep.domain.trial import Trial
@@ -66,6 +67,67 @@ def searched(table: Table, sampler: Sampler, *, total: int, seed: int) -> list[s
     return kept
 
 
+def settled(runs: Sequence[Sequence[float]], level: float) -> int:
+    """Return after how many trials the median over runs is at or below `level` and stays so to the end.
+
+    `runs` are shares of better configurations after each trial. One trial more than were run: never.
+    """
+    middle = [median(shares) for shares in zip(*runs, strict=True)]
+    above = [number for number, share in enumerate(middle, start=1) if share > level]
+    return above[-1] + 1 if above else 1
+
+
+def after_budgets(chosen: Sequence[Table], plain: Sampler, ours: Sampler, repeats: int) -> None:
+    """Print what both find after some trials."""
+    print(
+        "trials   random: median   mean   ours: median   mean   "
+        "ours is better (ties are halves; 95 % interval)"
+    )
+    for total in BUDGETS:
+        pairs = [
+            (
+                table.name,
+                table.share_better(searched(table, plain, total=total, seed=seed)[-1]),
+                table.share_better(searched(table, ours, total=total, seed=seed)[-1]),
+            )
+            for table in chosen
+            for seed in range(repeats)
+        ]
+        _, theirs, found = zip(*pairs, strict=True)
+        wins, low, high = interval((name, (b < a) + (a == b) / 2) for name, a, b in pairs)
+        print(
+            f"{total:6d} {median(theirs):16.2%} {fmean(theirs):7.2%} {median(found):13.2%} "
+            f"{fmean(found):7.2%} {wins:8.0%} ({low:.0%} to {high:.0%})",
+            flush=True,
+        )
+
+
+def until_as_good(chosen: Sequence[Table], plain: Sampler, ours: Sampler, repeats: int) -> None:
+    """Print how long both take to what random search finds in many trials."""
+    print(
+        f"\nFound in {MANY} trials (median), and trials until what {MANY} random ones find is held to the end\n"
+        f"{'table':38s} found: random     ours   trials: random     ours"
+    )
+    needed: list[tuple[int, int]] = []
+    for table in chosen:
+        shares = [
+            [
+                [table.share_better(key) for key in searched(table, by, total=MANY, seed=seed)]
+                for seed in range(repeats)
+            ]
+            for by in (plain, ours)
+        ]
+        level = median(run[-1] for run in shares[0])
+        needed.append((settled(shares[0], level), settled(shares[1], level)))
+        print(
+            f"{table.name:38s} {level:13.2%} {median(run[-1] for run in shares[1]):8.2%} "
+            f"{told(needed[-1][0]):>16s} {told(needed[-1][1]):>8s}",
+            flush=True,
+        )
+    middle = [told(median(numbers)) for numbers in zip(*needed, strict=True)]
+    print(f"{'median over tables':38s} {'':22s} {middle[0]:>16s} {middle[1]:>8s}")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Search, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -85,42 +147,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     registry = Registry()
     ours, plain = registry.get(SAMPLERS, "tpe")(), registry.get(SAMPLERS, "random")()
     print(f"{len(chosen)} tables, {repeats} repeats; better configurations in the table, share")
-    print("trials   random: median   mean   ours: median   mean   ours is better (ties are halves)")
-    for total in BUDGETS:
-        pairs = [
-            tuple(
-                table.share_better(searched(table, sampler, total=total, seed=seed)[-1])
-                for sampler in (plain, ours)
-            )
-            for table in chosen
-            for seed in range(repeats)
-        ]
-        wins = fmean((b < a) + (a == b) / 2 for a, b in pairs)
-        theirs, found = zip(*pairs, strict=True)
-        print(
-            f"{total:6d} {median(theirs):16.2%} {fmean(theirs):7.2%} {median(found):13.2%} "
-            f"{fmean(found):7.2%} {wins:16.0%}",
-            flush=True,
-        )
-    print(
-        f"\ntable                                 best of {MANY} random   trials of ours for as much"
-    )
-    needed = []
-    for table in chosen:
-        aims, trials = [], []
-        for seed in range(repeats):
-            aim = searched(table, plain, total=MANY, seed=seed)[-1]
-            aims.append(table.share_better(aim))
-        level = median(aims)
-        for seed in range(repeats):
-            kept = searched(table, ours, total=MANY, seed=seed)
-            met = (n for n, key in enumerate(kept, 1) if table.share_better(key) <= level)
-            trials.append(next(met, MANY + 1))
-        needed.append(median(trials))
-        told = f"{needed[-1]:.0f}" if needed[-1] <= MANY else f"more than {MANY}"
-        print(f"{table.name:38s} {level:17.2%} {told:>28s}", flush=True)
-    print(f"median over tables: {median(needed):.0f}; {time.process_time() - began:.0f} s of CPU")
+    after_budgets(chosen, plain, ours, repeats)
+    until_as_good(chosen, plain, ours, repeats)
+    print(f"{time.process_time() - began:.0f} s of CPU")
     return 0
+
+
+def told(trials: float) -> str:
+    return f"{trials:g}" if trials <= MANY else f"over {MANY}"
 
 
 if __name__ == "__main__":

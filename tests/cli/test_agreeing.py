@@ -9,10 +9,12 @@ import pytest
 import typer
 
 from mesosweep.backends.vertex.money import quote_of
+from mesosweep.backends.vertex.notes import notes_on
 from mesosweep.backends.vertex.settings import JobSettings
 from mesosweep.cli.agreeing import Estimate, agree
 from mesosweep.domain.errors import BudgetReached, SettingsError, UsageError
 from mesosweep.domain.plan import SweepPlan
+from mesosweep.domain.trial import Checkpoint
 from mesosweep.testing.plans import a_plan
 from mesosweep.worker.check import StageCheck
 
@@ -125,6 +127,21 @@ def test_a_stage_that_cannot_be_a_job_is_refused_before_anything_is_asked(
         agree(wrong, SETTINGS, estimate(plan), spent_usd=0.0, yes=True)
 
     assert asked == []
+
+
+def test_what_a_stage_begins_from_changes_nothing_that_is_told(
+    plan: SweepPlan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Files of this machine are carried into the bucket before they are needed."""
+    bundle = Checkpoint("/here/best_model.zip", "best", "1")
+    begun = replace(plan, load=bundle)
+    known = begun.study(begun.stages[1], attempt=0, load=bundle, fixed={"count_gain": 0.5})
+
+    agree(begun, SETTINGS, estimate(begun), spent_usd=0.0, yes=True)
+
+    told = capsys.readouterr().err.splitlines()
+    settings = replace(SETTINGS, trial_s=estimate(begun).trial_s)
+    assert [line for line in told if line.startswith("stage2:")] == list(notes_on(known, settings))
 
 
 def test_a_machine_too_busy_to_be_measured_leaves_the_cost_open(

@@ -220,6 +220,7 @@ def test_a_third_signal_waits_for_no_end_and_the_jobs_fate_is_told_all_the_same(
     quick: Mesosweep, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mesosweep.cli.cloud.CloudSite.is_told_again", lambda self: True)
+    _wait_for_ever(monkeypatch)
     calls = cloud.jobs.faults.calls
     words = ("launch", *COUNTING, *CLOUD, "--trials", "2", "--wait")
     slow = (*words, "--override", "count.seconds=4")
@@ -242,8 +243,9 @@ def test_a_third_signal_waits_for_no_end_and_the_jobs_fate_is_told_all_the_same(
 
 @pytest.mark.parametrize("cloud", [replace(BELIEVED, cancelling_s=60.0)], indirect=True)
 def test_who_will_not_wait_for_a_cancelled_job_is_told_that_nobody_did(
-    quick: Mesosweep, cloud: Cloud
+    quick: Mesosweep, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _wait_for_ever(monkeypatch)
     slow = ("--override", "count.seconds=60")
     name = quick("launch", *COUNTING, *CLOUD, "--trials", "2", *slow).out.splitlines()[0]
     calls = cloud.jobs.faults.calls
@@ -633,13 +635,15 @@ def test_doctor_looks_at_the_cloud(cloud: Cloud) -> None:
 
 
 def test_a_job_sent_by_hand_needs_the_document_that_the_plan_prints(
-    quick: Mesosweep, cloud: Cloud
+    quick: Mesosweep, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mesosweep.backends.vertex.client import GoogleJobs
-    from mesosweep.backends.vertex.settings import Service
+    from mesosweep.backends.vertex.settings import JobSettings, Service
 
     plan = ("plan", *COUNTING, *CLOUD, "--stage", "1", "--trials", "1")
-    yaml = quick(*plan, "--request").out
+    with monkeypatch.context() as real:
+        real.setattr(JobSettings, "is_rehearsed", property(lambda self: False))
+        yaml = quick(*plan, "--request").out
     command = next(line for line in yaml.splitlines() if "gcloud storage cp" in line)
     printed, put = command.removeprefix("# mesosweep ").split(" | ")
     document = quick(*shlex.split(printed)[1:])
@@ -706,6 +710,11 @@ def _once(is_so: Callable[[], bool], act: Callable[[], None]) -> threading.Threa
     thread = threading.Thread(target=watch)
     thread.start()
     return thread
+
+
+def _wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up no wait for an end: hurried, half an hour passes before a thread of a busy machine acts."""
+    monkeypatch.setattr("mesosweep.backends.vertex.cancelling._PATIENCE_S", 1e9)
 
 
 def _interrupt() -> None:

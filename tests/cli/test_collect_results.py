@@ -78,6 +78,16 @@ def test_plots_lie_beside_the_table(mesosweep: Mesosweep, here: Path) -> None:
     ]
 
 
+def test_a_table_is_not_printed_into_a_file_called_dash(mesosweep: Mesosweep, here: Path) -> None:
+    root = make_up_sweep(here, MadeUp(trials=1))
+
+    said = mesosweep("collect-results", str(root), "--csv", "-")
+
+    assert said.code == 2
+    assert "--csv -: the table is a file" in said.error
+    assert not (here / "-").exists()
+
+
 def test_a_damaged_trial_is_no_reason_to_stop(mesosweep: Mesosweep, here: Path) -> None:
     root = make_up_sweep(here, MadeUp(trials=2))
     (root / "stage1" / "1" / "metrics.json").write_text('{"trial_id": "1", "best')

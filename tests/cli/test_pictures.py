@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mesosweep.cli.pictures import ANIMATION, STRIP, VIDEO, check_fits, kind_of, size_of
+from mesosweep.cli.pictures import (
+    ANIMATION,
+    STRIP,
+    VIDEO,
+    check_fits,
+    check_unsaid,
+    kind_of,
+    size_of,
+)
 from mesosweep.domain.errors import UsageError
 
 
@@ -36,3 +44,14 @@ def test_more_than_fits_into_memory_is_refused_before_it_is_drawn() -> None:
 
     with pytest.raises(UsageError, match="1000 pictures of 4096x4096 are more than fit"):
         check_fits(1_000, (4096, 4096))
+
+
+def test_only_flags_that_were_said_are_to_be_left_out() -> None:
+    check_unsaid({"--size": None, "--fine": None}, why="it draws its own pictures")
+
+    with pytest.raises(UsageError, match="--camera side: it draws its own pictures") as refused:
+        check_unsaid(
+            {"--size": None, "--camera": "side", "--fine": True}, why="it draws its own pictures"
+        )
+
+    assert refused.value.hint == "Leave out --camera, --fine."

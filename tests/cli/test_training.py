@@ -56,6 +56,22 @@ def test_run_again_it_trains_nothing_again(mesosweep: Mesosweep, here: Path) -> 
     assert "stage 3: trained already" in again.err
 
 
+def test_another_plan_is_refused_before_anything_is_told_of_the_seeds(
+    mesosweep: Mesosweep, here: Path
+) -> None:
+    first = mesosweep(*WORDS, "--seeds", "2", "--passes", "2")
+    assert first.code == 0, first.err
+    before = [state(seed) for seed in (42, 43)]
+
+    said = mesosweep(*WORDS, "--seeds", "2", "--passes", "3")
+
+    assert said.code == 2
+    assert said.err.count("holds a sweep of another plan") == 1
+    assert "passes" in said.err
+    assert said.out == ""
+    assert [state(seed) for seed in (42, 43)] == before
+
+
 def test_overrides_are_scoped_to_their_stage(mesosweep: Mesosweep, here: Path) -> None:
     said = mesosweep(*WORDS, "--override", "1.count.gain=0.9", "count.gain=0.4")
 
@@ -119,6 +135,24 @@ def test_what_a_sweep_found_is_trained_and_judged_on_the_same_ground(
     assert [path.name for path in HOME.glob("found-*/*")]
     # A folder of the sweep itself will do, and changes nothing.
     assert mesosweep(*WORDS, "--from", "runs/sweeps/counting/count").out == said.out
+
+
+def test_a_stage_without_a_winner_is_said_to_be_trained_on_the_species_own(
+    mesosweep: Mesosweep, here: Path
+) -> None:
+    swept = mesosweep(
+        *("launch", "--stage", "1", "--species", "counting", "--algorithm", "count"),
+        *("--sampler", "random", "--trials", "1", "--no-check", "--timesteps", "40"),
+        *("--eval-freq", "20", "--panel-episodes", "4", "--test-episodes", "4"),
+        *("--output-dir", "runs"),
+    )
+    assert swept.code == 0, swept.err
+
+    said = mesosweep(*WORDS, "--from", "runs")
+
+    assert said.code == 0, said.err
+    line = "Stages 2, 3 of runs have no winner: the species' own settings are trained."
+    assert said.err.count(line) == 1
 
 
 def test_programs_read_the_same(mesosweep: Mesosweep, here: Path) -> None:

@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from mesosweep.cli.candidates import check_can_be
+from mesosweep.domain.errors import UsageError
 from mesosweep.domain.events import WinnerPromoted
 from mesosweep.domain.winner import Winner
+from mesosweep.plugins import Registry
 from mesosweep.stores.file import FileStore
 from mesosweep.testing.command import Mesosweep
+from mesosweep.worker.request import TrialRequest
 
 ROOT = Path("runs/sweeps/counting/count")
 KEY = "sweep_state_counting_count"
@@ -97,6 +101,61 @@ def test_each_configuration_is_trained_from_fresh_seeds_and_scored_on_the_same_e
     assert len(Path("all.csv").read_text().splitlines()) == 1 + len(searched)
 
 
+def test_steps_that_no_configuration_can_be_trained_for_are_refused_by_name(here: Path) -> None:
+    request = TrialRequest(species="counting", algorithm="ppo", stage=1)
+    registry = Registry()
+    check_can_be(request, 4_000, registry=registry)
+
+    with pytest.raises(UsageError) as refused:
+        check_can_be(request, 1, registry=registry)
+
+    assert "--timesteps 1: the configurations of stage 1 cannot be trained" in str(refused.value)
+    assert "batch_size" in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_smaller_question_takes_nothing_away(mesosweep: Mesosweep, sweep: list[str]) -> None:
+    assert mesosweep(*VERIFY).code == 0
+    before = records()
+
+    said = mesosweep("verify", "runs", "--stage", "1", "--top", "1", "--seeds", "1", "--json")
+
+    assert said.code == 0, said.err
+    (kept,) = ROOT.glob("verify/stage1-40/verification.json")
+    for document in (json.loads(said.out), json.loads(kept.read_text())):
+        assert [len(one["runs"]) for one in document["configurations"]] == [2, 2]
+    assert records() == before
+
+
+ALIKE = {"count_gain": {"type": "discrete", "values": [0.5]}}
+"""The species' own, tried first, is 0.5 too."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("space", "told"), [(ALIKE, "not distinguishable"), (SPACE, "is above trial")]
+)
+def test_those_that_differ_only_in_their_seed_are_not_told_apart_and_those_that_differ_are(
+    mesosweep: Mesosweep, here: Path, space: dict[str, object], told: str
+) -> None:
+    swept = mesosweep(
+        *("run-all", "--species", "counting", "--algorithm", "count", "--sampler", "random"),
+        *("--trials", "1", "--trials-stage1", "2", "--no-check"),
+        *("--timesteps", "40", "--eval-freq", "20", "--panel-episodes", "4"),
+        *("--test-episodes", "4", "--search-space", json.dumps(space), "--output-dir", "runs"),
+    )
+    assert swept.code == 0, swept.err
+
+    said = mesosweep(
+        *("verify", "runs", "--stage", "1", "--top", "2", "--seeds", "4", "--episodes", "6"),
+    )
+
+    assert said.code == 0, said.err
+    assert told in said.out
+    assert "too few" not in said.out
+    assert ("clearly" in said.out) == (told == "is above trial")
+
+
 @pytest.mark.slow
 def test_the_choice_is_promoted_and_later_stages_are_searched_again(
     mesosweep: Mesosweep, sweep: list[str]
@@ -120,6 +179,9 @@ def test_the_choice_is_promoted_and_later_stages_are_searched_again(
     stages = json.loads(mesosweep("status", "runs", "--json").out)["stages"]
     assert [stage["stale"] for stage in stages] == [False, True, True]
     assert stages[0]["promoted"] is True
+
+    trained = mesosweep("train", "--from", "runs", "--no-check", "--passes", "1")
+    assert "Stages 2, 3 of runs are stale: what is trained was found from another" in trained.err
 
     again = mesosweep(*sweep)
 

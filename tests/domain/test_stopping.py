@@ -111,7 +111,7 @@ def test_numbers_that_are_none_are_no_score() -> None:
         "best mean none" in ended_early(MEDIAN, *finished(1, 2, 3, 4, 5), ("running", nothing))["5"]
     )
     assert best_until(nothing, 900) == -math.inf
-    assert not ended_early(MEDIAN, *[("finished", nothing)] * 5, ("running", nothing))  # type: ignore[arg-type]
+    assert not ended_early(MEDIAN, *[("finished", nothing)] * 5, ("running", nothing))  # type: ignore[arg-type]  # a literal widens to str
 
 
 @pytest.mark.parametrize("rule", ["median", "halving"])
@@ -181,7 +181,7 @@ def test_a_trial_above_the_median_is_never_stopped_by_it(
     own = max(mine)
     median = statistics.median(best_until(known, now) for _, known in before)
 
-    found = ended_early(MEDIAN, *before, ("running", curve(*mine)))  # type: ignore[arg-type]
+    found = ended_early(MEDIAN, *before, ("running", curve(*mine)))  # type: ignore[arg-type]  # a literal widens to str
 
     assert not (found and own >= median)
 
@@ -194,4 +194,4 @@ def test_the_best_of_all_is_never_stopped(
     # Best from its first evaluation on.
     told.append(("running", curve(100.0, *all_of_them[0][1:])))
 
-    assert str(len(told) - 1) not in ended_early(stopping, *told)  # type: ignore[arg-type]
+    assert str(len(told) - 1) not in ended_early(stopping, *told)  # type: ignore[arg-type]  # a literal widens to str

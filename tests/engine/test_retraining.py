@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from mesosweep.domain.errors import Interrupted, RepeatedFailure
+from mesosweep.domain.errors import BackendError, Interrupted, RepeatedFailure
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import Study, TrialSettings
 from mesosweep.domain.trial import Trial, TrialStatus
@@ -112,6 +112,31 @@ def test_told_to_stop_it_starts_nothing_more() -> None:
     with pytest.raises(Interrupted):
         list(told)
     assert runner.started == []
+
+
+class Refusing(Runner):
+    """A place whose server of workers is gone."""
+
+    def start(self, order: TrialOrder) -> None:
+        raise BackendError(f"No worker can be started for trial {order.trial_id}.")
+
+
+@pytest.mark.parametrize(("asked", "told"), [(True, Interrupted), (False, BackendError)])
+def test_a_signal_that_ended_what_starts_workers_too_is_a_stop(
+    asked: bool, told: type[Exception]
+) -> None:
+    # The signal comes after the look at `stop`, while the run is being started.
+    looks = iter([False, asked])
+    going = retrain(
+        [a_study("a")],
+        runner=Refusing(),
+        parallel=1,
+        clock=FakeClock(),
+        stop=lambda: next(looks),
+    )
+
+    with pytest.raises(told):
+        list(going)
 
 
 def test_what_fails_alike_three_times_is_not_tried_for_the_rest() -> None:

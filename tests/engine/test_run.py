@@ -376,6 +376,13 @@ def test_a_stop_is_obeyed_between_polls(world: World) -> None:
     assert world.backend.calls.count("poll") == 1
 
 
+def test_what_a_signal_to_all_processes_broke_is_a_stop(world: World) -> None:
+    world.backend.fail_next("poll", Refused("no worker can be started"))
+
+    with pytest.raises(Interrupted):
+        world.walk(stop=lambda: True)
+
+
 def test_ties_go_to_the_earlier_trial(world: World) -> None:
     def equal(study: Study, number: int, assignment: Assignment) -> Trial:
         return scored(study, str(number), assignment, reward=1.0)

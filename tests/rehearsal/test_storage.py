@@ -16,14 +16,15 @@ from typing import Any
 
 import pytest
 
-storage = pytest.importorskip("google.cloud.storage")
+pytest.importorskip("google.cloud.storage")
 
-from google.api_core import exceptions  # noqa: E402
+from google.api_core import exceptions
+from google.cloud import storage
 
-from mesosweep.domain.errors import SettingsError, StoreError  # noqa: E402
-from mesosweep.rehearsal.storage import LocalStorage  # noqa: E402
-from mesosweep.rehearsal.storage_faults import StorageFault, StorageScript  # noqa: E402
-from mesosweep.testing.clock import FakeClock  # noqa: E402
+from mesosweep.domain.errors import SettingsError, StoreError
+from mesosweep.rehearsal.storage import LocalStorage
+from mesosweep.rehearsal.storage_faults import StorageFault, StorageScript
+from mesosweep.testing.clock import FakeClock
 
 BUCKET = "sweeps-of-mine"
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from mesosweep.domain.score import Episode, Gate, Score
+from mesosweep.domain.seeds import evidence_seeds
 from mesosweep.report.evaluation import (
     Evaluated,
     evaluation_csv,
@@ -71,6 +72,14 @@ def test_a_person_sees_why_episodes_ended_the_gate_and_what_is_next() -> None:
     assert "Ended by: horizon 1, success 1" in text
     assert "Gate: not passed; success (95 % lower bound) 0.02532 below 0.5" in text
     assert text.rstrip().endswith("mesosweep render it")
+
+
+def test_a_seed_that_a_sweep_judges_by_is_not_called_fresh() -> None:
+    (seed,) = evidence_seeds("panel", sweep_seed=42, stage=3, count=1)
+
+    text = printed(replace(FOUND, episodes=[replace(EPISODES[0], seed=seed)]))
+
+    assert f"1 episode that a sweep may have judged by, seed {seed}; one tells" in text
 
 
 def test_one_episode_is_told_without_an_interval_or_a_spread() -> None:

@@ -69,8 +69,40 @@ def test_the_best_comes_first_and_is_the_choice() -> None:
     assert rows[0][:3] == ["2", "4/4", "101.5"]
     assert rows[1][:2] == ["1", "(winner)"]
     assert "trial 2 is above trial 1" in text
-    assert "Choice: trial 2." in text
+    assert "Choice: trial 2, which is above the stage's winner, trial 1." in text
     assert "mesosweep verify . --promote" in text
+
+
+def test_the_choice_is_weighed_against_the_winner_although_another_lies_between() -> None:
+    close = (99.0, 101.5, 102.5, 104.0)
+    between = a_configuration(2, (98.5, 101.2, 102.2, 104.5))
+    winner = a_configuration(3, (98.0, 101.0, 102.0, 105.0), is_winner=True)
+    found = a_verification(a_configuration(1, close), between, winner)
+
+    assert [one.called for one in found.configurations] == ["1", "2", "3"]
+    assert not found.beats_winner
+    text = printed(found)
+    assert "trials 1 and 3 are not distinguishable" in text
+    assert (
+        "Choice: trial 1, but nothing shows it to be better than the stage's winner, trial 3."
+        in text
+    )
+    assert verification_document(found)["beats_winner"]["distinguishable"] is False
+
+
+def test_a_choice_that_is_above_the_winner_is_said_to_be_so() -> None:
+    between = a_configuration(2, (98.5, 101.2, 102.2, 104.5))
+    found = a_verification(
+        a_configuration(1, (99.0, 101.5, 102.5, 104.0)),
+        between,
+        a_configuration(3, BAD, is_winner=True),
+    )
+
+    assert found.beats_winner
+    text = printed(found)
+    assert "trial 1 is above trial 3" in text
+    assert "Choice: trial 1, which is above the stage's winner, trial 3." in text
+    assert verification_document(found)["beats_winner"]["distinguishable"] is True
 
 
 def test_what_cannot_be_told_apart_is_said_to_be_so() -> None:

@@ -210,6 +210,25 @@ def test_a_save_that_was_given_up_and_made_all_the_same_is_no_conflict(
     assert store.save(KEY, attempt(3), replacing=second)
 
 
+@pytest.mark.parametrize("made", [0, 1, 2])
+def test_of_several_saves_that_were_given_up_any_may_have_been_made(
+    served: LocalStorage, store: GcsStore, made: int
+) -> None:
+    first = store.save(KEY, attempt(0), replacing=None)
+    tries = len(PAUSES_S) + 1
+    for number in range(3):
+        lost = StorageFault("objects.insert", lost_reply=True, call=1)
+        silent = StorageFault("objects.insert", call=1, times=tries)
+        served.play(StorageScript(calls=(lost, silent) if number == made else (silent,)))
+        with pytest.raises(StoreUnreachable):
+            store.save(KEY, attempt(number + 1), replacing=first)
+    served.play(StorageScript())
+
+    last = store.save(KEY, attempt(9), replacing=first)
+
+    assert store.load(KEY) == (attempt(9), last)
+
+
 def test_a_save_that_was_given_up_does_not_hide_what_somebody_wrote_since(
     served: LocalStorage, store: GcsStore, clock: FakeClock
 ) -> None:

@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-client = pytest.importorskip("wandb")
+pytest.importorskip("wandb")
 
-from wandb.proto import wandb_internal_pb2  # noqa: E402  # only where wandb is installed
+import wandb as client
+from wandb.proto import wandb_internal_pb2
 
-from mesosweep.domain.errors import ExtraMissing  # noqa: E402
-from mesosweep.testing.tracker import (  # noqa: E402
+from mesosweep.domain.errors import ExtraMissing
+from mesosweep.testing.tracker import (
     Points,
     TrackerSuite,
     a_trial,
     an_evaluation,
     an_order,
 )
-from mesosweep.trackers.wandb import NOTE, wandb  # noqa: E402
+from mesosweep.trackers.wandb import NOTE, wandb
 
 _HEADER, _BLOCK = 7, 32_768
 

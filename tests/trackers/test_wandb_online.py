@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-client = pytest.importorskip("wandb")
+pytest.importorskip("wandb")
 
-from mesosweep.testing.tracker import a_trial, an_evaluation, an_order  # noqa: E402
-from mesosweep.testing.wandb_service import KEY, Service  # noqa: E402
-from mesosweep.trackers.wandb import wandb  # noqa: E402
+import wandb as client
+
+from mesosweep.testing.tracker import a_trial, an_evaluation, an_order
+from mesosweep.testing.wandb_service import KEY, Service
+from mesosweep.trackers.wandb import wandb
 
 pytestmark = pytest.mark.slow
 

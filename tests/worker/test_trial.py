@@ -31,6 +31,7 @@ from mesosweep.testing.trials import LAST_EVALUATION, PANEL, after, crash_after
 from mesosweep.worker import observer, prepare
 from mesosweep.worker.request import TrialRequest
 from mesosweep.worker.trial import run_trial
+from mesosweep.worker.tuning import TuningReport
 
 
 @pytest.fixture
@@ -325,18 +326,76 @@ def test_a_trial_that_never_scored_a_number_has_diverged(
     assert trial.best_mean_reward is None
 
 
-def test_to_a_tuning_service_a_trial_that_diverged_is_worth_what_it_began_with(
-    request_: TrialRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file that a tuning service reads while a trial runs."""
     pytest.importorskip("hypertune")
-    watched = tmp_path / "output.metrics"
-    monkeypatch.setenv("CLOUD_ML_HP_METRIC_FILE", str(watched))
+    file = tmp_path / "output.metrics"
+    monkeypatch.setenv("CLOUD_ML_HP_METRIC_FILE", str(file))
+    return file
 
+
+def test_to_a_tuning_service_a_trial_that_diverged_is_worth_what_it_began_with(
+    request_: TrialRequest, watched: Path
+) -> None:
     trial = run_trial(replace(request_, injected={"count_fault": "nan"}, eval_freq=1_000))
 
     (line,) = [json.loads(line) for line in watched.read_text().splitlines()]
     assert float(line["best_mean_reward"]) < 1.0
     assert (trial.status, trial.best_mean_reward) == ("diverged", None)
+
+
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("place", ["the first policy", "playing it", "the report"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("the simulation is unstable"),
+        FloatingPointError("nan"),
+        SettingsError("no policy"),
+        StoreError("no such file"),
+        OSError("the disk is full"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_start_that_cannot_be_reported_takes_nothing_from_the_record(
+    request_: TrialRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    place: str,
+    error: Exception,
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise error
+
+    kind, name = {
+        "the first policy": (counting.CountLearner, "untrained"),
+        "playing it": (observer.TrialObserver, "play"),
+        "the report": (TuningReport, "__call__"),
+    }[place]
+    monkeypatch.setattr(kind, name, fail)
+
+    trial = run_trial(replace(request_, injected={"count_fault": "nan"}, eval_freq=1_000))
+
+    assert (trial.status, trial.reason) == ("diverged", "the loss is nan")
+    assert read(request_.folder / "metrics.json")["status"] == "diverged"
+    assert not (request_.folder / "checkpoint").exists()
+    logged = capfd.readouterr().err
+    assert "Traceback" in logged
+    assert str(error) in logged
+
+
+def test_the_start_of_a_trial_that_is_told_to_stop_is_not_played_to_its_end(
+    request_: TrialRequest, watched: Path
+) -> None:
+    record = request_.folder / "metrics.json"
+
+    trial = run_trial(
+        replace(request_, injected={"count_fault": "nan"}, eval_freq=1_000), stop=record.exists
+    )
+
+    assert trial.status == read(record)["status"] == "diverged"
+    assert not watched.exists() or not watched.read_text()
 
 
 def test_a_stage_goes_on_from_its_parent(request_: TrialRequest) -> None:

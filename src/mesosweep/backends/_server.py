@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import forkserver, get_context, resource_tracker
@@ -28,6 +29,8 @@ THREADS = (
 """One thread each: trials are parallel already, and small networks only lose by more."""
 
 _TRIES = 3
+_PAUSE_S = 0.1
+"""Between two tries: a server that was told to end still counts as running until it has."""
 
 
 def start_worker(
@@ -40,7 +43,8 @@ def start_worker(
     Raises:
         BackendError: the system refuses another process.
     """
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
+        time.sleep(_PAUSE_S if number else 0.0)
         try:
             return _started(main, argv, trial_id=trial_id, log=log, preload=preload)
         except (EOFError, OSError) as cause:

@@ -135,12 +135,15 @@ def confirmed(question: str) -> bool:
 
 
 def _notes(plan: SweepPlan, settings: JobSettings) -> list[str]:
-    """Check that every stage can be a job, and return what is worth saying of them, once each."""
+    """Check that every stage can be a job, and return what is worth saying of them, once each.
+
+    What a stage begins from, and what an earlier one fixed, is not known yet; no note depends on it.
+    """
     from mesosweep.backends.vertex.notes import notes_on
     from mesosweep.backends.vertex.request import Go, build_request
 
     found: dict[str, None] = {}
-    plan = replace(plan, stage_dir=None)  # it is carried into the bucket before it is needed
+    plan = replace(plan, stage_dir=None)  # as --load, carried into the bucket before it is needed
     for stage in plan.stages:
         study = plan.study(stage, attempt=0, load=None, fixed={})
         build_request(study, settings, Go.first(study))

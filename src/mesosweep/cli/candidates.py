@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from mesosweep.domain.errors import PlanMismatch, StateDamaged, UsageError
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import Study, TrialSettings
 from mesosweep.domain.trial import Checkpoint, Trial
+from mesosweep.records.layout import TrialFolder
 
 if TYPE_CHECKING:
     from mesosweep.domain.state import StageState, SweepState
@@ -51,6 +53,26 @@ def stage_to_verify(state: SweepState, number: int | None) -> StageState:
 def best_trials(stage: StageState, top: int) -> list[Trial]:
     """Return the `top` trials that came next to winning, and the winner if it is not of them."""
     assert stage.winner is not None
+    chosen = _by_rank(stage)[:top]
+    winner = stage.winner.trial
+    if winner.identity not in {trial.identity for trial in chosen}:
+        chosen.append(winner)
+    return chosen
+
+
+def on_record(stage: StageState, chosen: Sequence[Candidate]) -> list[Trial]:
+    """Return the trials that are not chosen now, but of which as long runs were trained before."""
+    home = Path(chosen[0].study.folder).parent
+    known = {candidate.trial.identity for candidate in chosen}
+    return [
+        trial
+        for trial in _by_rank(stage)
+        if trial.identity not in known and _runs_on_record(home / _name(trial))
+    ]
+
+
+def _by_rank(stage: StageState) -> list[Trial]:
+    assert stage.winner is not None
     kind = stage.winner.checkpoint.kind
     scored = [
         (trial.passed, value, trial)
@@ -60,11 +82,16 @@ def best_trials(stage: StageState, top: int) -> list[Trial]:
         if (trial.final_checkpoint if kind == "final" else trial.checkpoint) is not None
     ]
     scored.sort(key=lambda row: row[:2], reverse=True)
-    chosen = [trial for _, _, trial in scored[:top]]
-    winner = stage.winner.trial
-    if winner.identity not in {trial.identity for trial in chosen}:
-        chosen.append(winner)
-    return chosen
+    return [trial for _, _, trial in scored]
+
+
+def _runs_on_record(folder: Path) -> int:
+    """Return how many runs have ended, up to the first that has not."""
+    return next(n for n in count() if not TrialFolder(folder / str(n + 1)).metrics.exists())
+
+
+def _name(trial: Trial) -> str:
+    return f"a{trial.attempt}-{trial.trial_id}" if trial.attempt else trial.trial_id
 
 
 def candidates(
@@ -79,9 +106,12 @@ def candidates(
 ) -> Iterator[Candidate]:
     """Yield each trial with its study: `runs` trainings as the search's own but for their seeds.
 
+    Where more runs have ended already, all of those: fewer take nothing away.
+
     Raises:
         PlanMismatch: the species or the stage is not what it was when the sweep was begun.
-        UsageError: the trial was not run on this machine, or its order is not there.
+        UsageError: the trial was not run on this machine, or its order is not there, or it
+            cannot be trained for so many steps.
         StateDamaged: its order cannot be believed.
     """
     from mesosweep.records.layout import stage_folder
@@ -97,8 +127,11 @@ def candidates(
         # `trial_arguments` always says both.
         assert steps is not None
         assert request.n_envs is not None
-        name = f"a{trial.attempt}-{trial.trial_id}" if trial.attempt else trial.trial_id
+        if timesteps is not None:
+            check_can_be(request, steps, registry=registry)
+        name = _name(trial)
         place = verification_folder(root, stage=stage.stage, steps=steps) / name
+        wanted = max(runs, _runs_on_record(place))
         yield Candidate(
             trial,
             Study(
@@ -110,8 +143,8 @@ def candidates(
                 attempt=_BEYOND * (trial.attempt + 1) + int(trial.trial_id),
                 folder=str(place),
                 space=SearchSpace({}),
-                trials=runs,
-                parallel=runs,
+                trials=wanted,
+                parallel=wanted,
                 settings=TrialSettings(
                     timesteps=steps,
                     n_envs=request.n_envs,
@@ -157,6 +190,33 @@ def _check_unchanged(
             hint="What is trained now could not be compared with what was searched. Install that "
             "version again, or sweep anew.",
         )
+
+
+def check_can_be(request: TrialRequest, steps: int, *, registry: Registry) -> None:
+    """Raise UsageError where the trial cannot be trained for so many steps."""
+    from mesosweep.plugins import ALGORITHMS, SPECIES
+    from mesosweep.settings.parameters import Vocabulary
+    from mesosweep.settings.stages import load_curriculum
+    from mesosweep.settings.trial import resolve_trial
+
+    species = registry.get(SPECIES, request.species)
+    algorithm = registry.get(ALGORITHMS, request.algorithm)
+    curriculum = load_curriculum(species, request.stage_dir, registry=registry)
+    try:
+        resolve_trial(
+            Vocabulary.of(species, algorithm, curriculum, registry),
+            stage=request.stage,
+            timesteps=steps,
+            n_envs=request.n_envs,
+            overrides=request.overrides,
+            injected=request.injected,
+        )
+    except UsageError as cause:
+        raise UsageError(
+            f"--timesteps {steps}: the configurations of stage {request.stage} cannot be trained "
+            f"for so many: {cause}",
+            hint=cause.hint,
+        ) from cause
 
 
 def verification_folder(root: Path, *, stage: int, steps: int) -> Path:

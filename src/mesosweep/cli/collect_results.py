@@ -72,12 +72,18 @@ def collect_results(
     from mesosweep.cli.brought import brought
     from mesosweep.cli.faults import say
     from mesosweep.cli.screen import output
+    from mesosweep.domain.errors import UsageError
     from mesosweep.report.results.collecting import collect, stages_without_trials
     from mesosweep.report.results.reading import Named
     from mesosweep.report.results.screen import collected_view
     from mesosweep.report.results.sheet import write_csv
     from mesosweep.report.summary import show
 
+    if csv == "-":
+        raise UsageError(
+            "--csv -: the table is a file; what is printed is a summary of it.",
+            hint="Name a file: --csv all.csv",
+        )
     found = brought(where, wanted=_wanted)
     rows = collect(
         found.folder, named=Named(species, algorithm), stages=stages or (), shown=found.shown

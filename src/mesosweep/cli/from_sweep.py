@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ def with_found(flags: Flags, place: str) -> Flags:
     `place` is the sweep's own folder, or one above it; it may lie in a bucket.
     """
     from mesosweep.cli.export import found_stages
+    from mesosweep.cli.faults import say
     from mesosweep.cli.found import output_dir
     from mesosweep.records.files import write_text
     from mesosweep.records.stage_file import stage_file_name, stage_text
@@ -31,9 +33,11 @@ def with_found(flags: Flags, place: str) -> Flags:
             hint="Write the found ones out to edit them: mesosweep export stages DIR",
         )
     state = _swept(place, flags)
+    found = list(found_stages(state))
+    for line in _lacking(state, [stage.number for stage, _ in found], place):
+        say(line)
     files = {
-        stage_file_name(stage): stage_text(stage, comments=comments)
-        for stage, comments in found_stages(state)
+        stage_file_name(stage): stage_text(stage, comments=comments) for stage, comments in found
     }
     text = "".join(f"{name}\n{content}" for name, content in sorted(files.items()))
     short = hashlib.sha256(text.encode()).hexdigest()[:6]
@@ -44,6 +48,27 @@ def with_found(flags: Flags, place: str) -> Flags:
         if not (folder / name).exists():
             write_text(folder / name, content)
     return replace(flags, species=state.species, algorithm=state.algorithm, stage_dir=str(folder))
+
+
+def _lacking(state: SweepState, stages: Sequence[int], place: str) -> tuple[str, ...]:
+    """Say of which stages a sweep has found nothing, and what was found for another start."""
+    won = {stage.stage for stage in state.stages if stage.winner is not None}
+    without = [str(number) for number in stages if number not in won]
+    stale = [str(number) for number in state.stale if number in won]
+    lines = []
+    if without:
+        one = len(without) == 1
+        lines.append(
+            f"Stage{'' if one else 's'} {', '.join(without)} of {place} {'has' if one else 'have'} "
+            "no winner: the species' own settings are trained."
+        )
+    if stale:
+        one = len(stale) == 1
+        lines.append(
+            f"Stage{'' if one else 's'} {', '.join(stale)} of {place} {'is' if one else 'are'} "
+            "stale: what is trained was found from another winner than there is now."
+        )
+    return tuple(lines)
 
 
 def _swept(place: str, flags: Flags) -> SweepState:

@@ -6,7 +6,13 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mesosweep.domain.errors import BudgetReached, Interrupted, Refused, StoreConflict
+from mesosweep.domain.errors import (
+    BudgetReached,
+    Interrupted,
+    QuotaExhausted,
+    Refused,
+    StoreConflict,
+)
 
 if TYPE_CHECKING:
     from mesosweep.cli.site import Site
@@ -24,6 +30,8 @@ class Underway:
     """Under way."""
     is_asking: bool = False
     """A job is being asked for, and no answer has come yet."""
+    turned_away: list[bool] = field(default_factory=list)
+    """Of each try at it that failed: whether the answer was that nothing was begun."""
     fates: list[str] = field(default_factory=list)
     """What becomes of it, to be told when the screen is free."""
 
@@ -38,8 +46,11 @@ class Underway:
             WinnerChosen,
         )
 
-        if not isinstance(event, RetryScheduled):  # which tells of a wait, whatever for
+        if isinstance(event, RetryScheduled):  # which tells of a wait, whatever for
+            self.turned_away.append(event.nothing_begun)
+        else:
             self.is_asking = isinstance(event, StudySubmitting)
+            self.turned_away.clear()
         match event:
             case StudySubmitted(job=job) | StudyReattached(job=job):
                 self.job = job
@@ -51,9 +62,7 @@ class Underway:
     def leave(self, backend: Backend, error: BaseException) -> None:
         """Do with the job what its place does when nobody looks at it any more."""
         if self.job is None and self.is_asking and self.site.goes_on_alone:
-            # Who was second did not ask; whatever job there is, the first one follows it.
-            is_known = isinstance(error, Refused | BudgetReached | StoreConflict)
-            if not is_known and not _is_turned_away(error):
+            if not self._is_told(error):
                 listed = shlex.join(("mesosweep", *self.site.before, "jobs", "list"))
                 self.fates.append(
                     "No answer tells whether the job was created. The same command finds it if it "
@@ -67,6 +76,19 @@ class Underway:
         if fate is not None:
             self.fates.append(fate)
 
+    def _is_told(self, error: BaseException) -> bool:
+        """Whether it is known what became of the job that was asked for."""
+        # Who was second did not ask; whatever job there is, the first one follows it. What would
+        # cost too much is not asked for before it is known that there is none.
+        if isinstance(error, BudgetReached | StoreConflict):
+            return True
+        if not all(self.turned_away):
+            return False  # an earlier try may have begun it, whatever was answered since
+        if isinstance(error, Interrupted):
+            # By the wait after a try; one that was not waited for may not have been the first.
+            return bool(self.turned_away)
+        return isinstance(error, Refused) or _is_turned_away(error)
+
     def _fate(self, backend: Backend, job: JobRef, error: BaseException) -> str | None:
         """End the job if the user ordered it, else leave it; return what becomes of it."""
         is_order = isinstance(error, KeyboardInterrupt)
@@ -79,15 +101,6 @@ class Underway:
             return self.site.given_up(job)
 
 
-_TOO_MANY = 429
-"""What Google's package calls a quota that is used up."""
-
-
 def _is_turned_away(error: BaseException) -> bool:
-    """Whether the last answer was that there is no quota: then nothing was created."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if getattr(cause, "code", None) == _TOO_MANY:
-            return True
-        cause = cause.__cause__
-    return False
+    """Whether the last try was answered with no quota, given up after others or not."""
+    return isinstance(error, QuotaExhausted) or isinstance(error.__cause__, QuotaExhausted)

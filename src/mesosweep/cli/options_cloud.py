@@ -85,7 +85,7 @@ CLOUD_OPTIONS: Mapping[str, Any] = {
         "--max-failed-trials",
         metavar="COUNT",
         panel=CLOUD,
-        help="So many failed trials fail a stage's job; no more at a time of an untried image (default 3).",
+        help="So many failed trials fail a stage's job (default 3).",
     ),
     "service_account": option(
         str,

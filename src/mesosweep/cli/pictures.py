@@ -62,10 +62,10 @@ def check_apply(kind: Kind, said: Mapping[str, float | None]) -> None:
 
 def check_unsaid(said: Mapping[str, object], *, why: str) -> None:
     """Raise UsageError for a flag that was said, none of which apply."""
-    for flag, value in said.items():
-        if value is not None:
-            told = flag if value is True else f"{flag} {value}"
-            raise UsageError(f"{told}: {why}.", hint=f"Leave out {', '.join(said)}.")
+    told = {flag: value for flag, value in said.items() if value is not None}
+    for flag, value in told.items():
+        words = flag if value is True else f"{flag} {value}"
+        raise UsageError(f"{words}: {why}.", hint=f"Leave out {', '.join(told)}.")
 
 
 def size_of(said: str | None, kind: Kind) -> tuple[int, int]:

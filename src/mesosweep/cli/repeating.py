@@ -57,9 +57,9 @@ def verified(
                 studies, runner=runner, parallel=parallel, clock=WorldClock(), stop=stop
             ):
                 runs[study.key, run.trial_id] = run
-                how = scored(run.panel) if run.panel else run.status.replace("_", " ")
+                how = f"panel {scored(run.panel)}" if run.panel else run.status.replace("_", " ")
                 called = stage.called(of[study.key])
-                say(f"trial {called}, run {run.trial_id} of {study.trials}: panel {how}")
+                say(f"trial {called}, run {run.trial_id} of {study.trials}: {how}")
         except Exception:
             # Whatever went wrong, runs under way write a checkpoint and end, all at once.
             with ThreadPoolExecutor(len(studies)) as pool:

@@ -29,6 +29,7 @@ def requests_of(
     Its timeout follows from the speed, where that was `measured`. Where a stage starts from the
     winner before, that one stands as WINNER: nobody knows it yet. `words` is the command that made
     the plan: trials refuse to start without their study's document, and it can print that, too.
+    In a rehearsal nothing is sent by hand, and how that is done is left out.
 
     Raises:
         UsageError: trials run on this machine.
@@ -41,11 +42,11 @@ def requests_of(
     for number, study in enumerate(_studies(plan)):
         go = Go.first(study)
         put = f"{again} --study {study.stage} | gcloud storage cp - {study_uri(go)}"
+        told = f"# Sent by hand, its trials need their document first:\n# {put}\n"
+        if settings.is_rehearsed:
+            told = "# Of a rehearsal: its bucket and its service are where gcloud does not look.\n"
         request = build_request(study, settings, go)
-        yield ("---\n" if number else "") + (
-            f"# Sent by hand, its trials need their document first:\n# {put}\n"
-            + as_yaml(request, location=settings.location)
-        )
+        yield ("---\n" if number else "") + told + as_yaml(request, location=settings.location)
 
 
 def document_of(plan: SweepPlan, stage: int) -> str:

@@ -22,7 +22,7 @@ from mesosweep.cli.options_training import (
     StopAtGate,
 )
 from mesosweep.cli.taking import takes
-from mesosweep.domain.errors import GateNotPassed, Interrupted, StageError
+from mesosweep.domain.errors import GateNotPassed, Interrupted, StageError, UsageError
 from mesosweep.settings.flags import Flags
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def train(
     plans = _plans(flags, registry=registry, passes=passes, seeds=seeds)
     for note in dict.fromkeys(note for plan in plans for note in plan.notes):
         say(note)
+    for plan in plans:
+        _check_begun(plan)
     if not no_check and not _has_begun(plans[0]):
         _preflight(plans[0])
     return _run(
@@ -100,6 +102,16 @@ def _plans(flags: Flags, *, registry: Registry, passes: int, seeds: int) -> list
             for number in range(1, seeds)
         ),
     ]
+
+
+def _check_begun(plan: SweepPlan) -> None:
+    """Raise PlanMismatch where a seed was begun with another plan, before any is trained."""
+    from mesosweep.engine.journal import check_same_plan
+    from mesosweep.stores.file import FileStore
+
+    loaded = FileStore(Path(plan.root)).load(plan.sweep_key) if plan.resume else None
+    if loaded is not None:
+        check_same_plan(plan, loaded[0])
 
 
 def _has_begun(plan: SweepPlan) -> bool:
@@ -168,13 +180,21 @@ def _conclude(lineages: Sequence[Lineage], come_back: str, *, as_json: bool) -> 
         for lineage in lineages
     ]
     is_gate = all(isinstance(each.error, GateNotPassed) for each in lineages if each.error)
-    following = _next(runs, come_back if not is_gate else f"{come_back} --on-gate-fail best")
+    if any(isinstance(each.error, UsageError) for each in lineages):
+        following = None  # the same words would fail in the same way
+    else:
+        following = _next(runs, come_back if not is_gate else f"{come_back} --on-gate-fail best")
     if as_json:
         print(
             json.dumps(training_document(runs, next_command=following), indent=2, allow_nan=False)
         )
     else:
-        show(output(), training_view(runs, next_command=following))
+        # What broke off for another reason than its score is said by itself, with what to do.
+        told = [
+            run if isinstance(each.error, StageError) else replace(run, fault=None)
+            for run, each in zip(runs, lineages, strict=True)
+        ]
+        show(output(), training_view(told, next_command=following))
 
 
 def _next(runs: Sequence[Run], come_back: str) -> str:

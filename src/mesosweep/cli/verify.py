@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,13 +24,17 @@ from mesosweep.cli.options_training import (
 from mesosweep.domain.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from mesosweep.cli.candidates import Candidate
     from mesosweep.cli.found import FoundSweep
+    from mesosweep.domain.state import StageState, SweepState
+    from mesosweep.plugins import Registry
     from mesosweep.report.verification import Verification
 
 EXAMPLES = (
     "mesosweep verify . --stage 1 --top 3 --seeds 5\n\n"
     "mesosweep verify runs --stage 1 --top 3 --seeds 5 --promote\n\n"
-    "Interrupt it at any moment; the same command goes on. More --seeds or --top add to it."
+    "Interrupt it at any moment; the same command goes on. More --seeds or --top add to it, and\n"
+    "fewer take nothing away."
 )
 
 
@@ -55,7 +60,7 @@ def verify(
     Tells the interquartile mean of each with its 95 % interval, the probability that each
     beats the next, and whether they can be told apart at all.
     """
-    from mesosweep.cli.candidates import best_trials, candidates, stage_to_verify
+    from mesosweep.cli.candidates import stage_to_verify
     from mesosweep.cli.faults import say
     from mesosweep.cli.promoting import misses_the_winners_gate, promote_choice
     from mesosweep.cli.repeating import verified
@@ -67,16 +72,8 @@ def verify(
     known = stage_to_verify(state, stage)
     if known.stage in state.stale:
         say(f"Stage {known.stage} is stale: it started from another winner than there is now.")
-    chosen = list(
-        candidates(
-            state,
-            known,
-            best_trials(known, top),
-            root=sweep.root,
-            runs=seeds,
-            timesteps=timesteps,
-            registry=registry,
-        )
+    chosen = _chosen(
+        state, known, top, root=sweep.root, runs=seeds, timesteps=timesteps, registry=registry
     )
     try:
         found = verified(
@@ -102,6 +99,24 @@ def verify(
             hint="Who passes the gate goes before who does not, whatever they score.",
         )
     return 0
+
+
+def _chosen(
+    state: SweepState,
+    stage: StageState,
+    top: int,
+    *,
+    root: Path,
+    runs: int,
+    timesteps: int | None,
+    registry: Registry,
+) -> list[Candidate]:
+    """Return what is to be trained, and all that was: a smaller question takes nothing away."""
+    from mesosweep.cli.candidates import best_trials, candidates, on_record
+
+    resolved = partial(candidates, state, stage, root=root, timesteps=timesteps, registry=registry)
+    chosen = list(resolved(best_trials(stage, top), runs=runs))
+    return [*chosen, *resolved(on_record(stage, chosen), runs=1)]
 
 
 def _sweep(
@@ -148,6 +163,8 @@ def _show(
 
 def _next(found: Verification, again: Sequence[str] | None) -> str | None:
     if found.choice is None or found.choice.is_winner or again is None:
+        return None
+    if not found.beats_winner:
         return None
     line = shlex.join(["mesosweep", *again, "--promote"])
     return f"{line}   # trial {found.choice.called} wins the stage"

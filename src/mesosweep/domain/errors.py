@@ -10,6 +10,7 @@
     │   └── GateNotPassed
     ├── BackendError               exit 4   the outside said no
     │   ├── Transient                       worth another try after a while
+    │   │   └── QuotaExhausted              and nothing was begun
     │   ├── Refused                         never worth another try as it stands
     │   └── RepeatedFailure                 trial after trial failed in the same way
     ├── StoreError                 exit 5   nothing on disk can be believed or written
@@ -134,6 +135,10 @@ class BackendError(MesosweepError):
 
 class Transient(BackendError):
     """May pass by itself. The engine tries again after a while, then raises."""
+
+
+class QuotaExhausted(Transient):
+    """There is no quota for what was asked for, so it was not begun: nothing is left to look for."""
 
 
 class Refused(BackendError):

@@ -117,6 +117,8 @@ class RetryScheduled:
     stage: int
     reason: str
     wait_s: float
+    nothing_begun: bool = False
+    """Whether the answer was that what was asked for was not begun. Else it may have been."""
 
 
 @dataclass(frozen=True, slots=True)

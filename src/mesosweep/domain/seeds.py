@@ -41,6 +41,11 @@ def evidence_seeds(evidence: Evidence, *, sweep_seed: int, stage: int, count: in
     return range(start, start + count)
 
 
+def is_evidence(seed: int) -> bool:
+    """Whether a seed lies where sweeps have their evidence: such an episode is not fresh."""
+    return seed >= min(_FIRST.values())
+
+
 def training_seed(*, sweep_seed: int, stage: int, attempt: int, trial: int) -> int:
     """Return the seed of one trial's training: network, exploration and episodes."""
     text = f"{sweep_seed}/{stage}/{attempt}/{trial}".encode()

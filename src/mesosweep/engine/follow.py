@@ -50,9 +50,15 @@ def follow(
     yield (StudySubmitting(clock.now(), study),)
     job, _ = yield from _attached(study, backend=backend, clock=clock, retry=retry)
     while True:
-        snapshot = yield from asked(
-            partial(backend.poll, job), stage=study.stage, retry=retry, clock=clock
-        )
+        try:
+            snapshot = yield from asked(
+                partial(backend.poll, job), stage=study.stage, retry=retry, clock=clock
+            )
+        except BackendError as error:
+            # A signal to all our processes ends what starts workers, maybe before we looked.
+            if stop():
+                raise Interrupted("Stopped.") from error
+            raise
         yield news(journal.state.stage(study.stage), snapshot)
         match snapshot.state:
             case "succeeded":

@@ -58,8 +58,8 @@ class Journal:
         if not plan.resume:
             store.set_aside(plan.sweep_key)
         loaded = store.load(plan.sweep_key)
-        if loaded is not None and loaded[0].fingerprint != plan.fingerprint:
-            raise _mismatch(plan, loaded[0])
+        if loaded is not None:
+            check_same_plan(plan, loaded[0])
         return cls(plan, store, clock, loaded, retry=retry or Retry())
 
     def opening(self) -> Iterator[Event]:
@@ -136,12 +136,15 @@ def _with_stages(state: SweepState, plan: SweepPlan) -> SweepState:
     return state if stages == state.stages else replace(state, stages=stages)
 
 
-def _mismatch(plan: SweepPlan, state: SweepState) -> PlanMismatch:
+def check_same_plan(plan: SweepPlan, state: SweepState) -> None:
+    """Raise PlanMismatch, the differences in its message, unless the state is of this plan."""
+    if state.fingerprint == plan.fingerprint:
+        return
     lines = differences(plan.comparables, state.comparables)
     shown = [f"  {line}" for line in lines[:_SHOWN]]
     if len(lines) > _SHOWN:
         shown.append(f"  … and {len(lines) - _SHOWN} more")
-    return PlanMismatch(
+    raise PlanMismatch(
         f"{plan.root} holds a sweep of another plan; what differs (then → now):\n"
         + "\n".join(shown),
         hint="Restore those settings to go on with it, choose another --output-dir, "

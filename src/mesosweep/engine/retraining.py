@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from mesosweep.domain.errors import Interrupted, RepeatedFailure
+from mesosweep.domain.errors import BackendError, Interrupted, RepeatedFailure
 from mesosweep.domain.study import Study
 from mesosweep.domain.trial import Trial
 from mesosweep.ports import Clock, TrialOrder
@@ -40,7 +40,25 @@ def retrain(
     Raises:
         Interrupted: `stop` said so between two looks; the caller ends what is running.
         RepeatedFailure: run after run failed in the same way.
+        BackendError: no run can be started here.
     """
+    try:
+        yield from _walked(studies, runner=runner, parallel=parallel, clock=clock, stop=stop)
+    except BackendError as error:
+        # A signal to all our processes ends what starts workers, maybe before we looked.
+        if stop():
+            raise Interrupted("Stopped.") from error
+        raise
+
+
+def _walked(
+    studies: Sequence[Study],
+    *,
+    runner: Repeater,
+    parallel: int,
+    clock: Clock,
+    stop: Callable[[], bool],
+) -> Iterator[tuple[Study, Trial]]:
     by_key = {study.key: study for study in studies}
     wanted = [
         (study.key, str(number))

@@ -6,7 +6,13 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from mesosweep.domain.errors import BackendError, MesosweepError, StoreUnreachable, Transient
+from mesosweep.domain.errors import (
+    BackendError,
+    MesosweepError,
+    QuotaExhausted,
+    StoreUnreachable,
+    Transient,
+)
 from mesosweep.domain.events import RetryScheduled
 from mesosweep.ports import Clock
 
@@ -38,7 +44,8 @@ def asked(
         except (Transient, StoreUnreachable) as error:
             if delay_s is None:
                 raise _given_up(error, tries=len(retry.delays_s) + 1) from error
-            yield (RetryScheduled(stage, str(error), delay_s),)
+            nothing_begun = isinstance(error, QuotaExhausted)
+            yield (RetryScheduled(stage, str(error), delay_s, nothing_begun),)
             clock.sleep(delay_s)
     raise AssertionError("the last try returns or raises")
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from mesosweep.domain.interval import half_width_95
 from mesosweep.domain.score import Episode, Gate, Score, Verdict, lower_bound
+from mesosweep.domain.seeds import is_evidence
 from mesosweep.report.events import plain
 from mesosweep.report.words import NONE, count, gain, number
 
@@ -222,6 +223,8 @@ def _table(rows: Sequence[Measure]) -> Table:
 def _episodes(found: Evaluated) -> str:
     seeds = [episode.seed for episode in found.episodes]
     fresh, of = ("fresh ", "") if found.block == "fresh" else ("", f" of its sweep's {found.block}")
+    if fresh and any(is_evidence(seed) for seed in seeds):
+        fresh, of = "", " that a sweep may have judged by"
     if len(seeds) == 1:
         return f"1 {fresh}episode{of}, seed {seeds[0]}; one tells no interval"
     return f"{len(seeds)} {fresh}episodes{of}, seeds {seeds[0]} to {seeds[-1]}"

@@ -94,7 +94,7 @@ class TrainingLines:
         return f"stage {stage}: {tenth * 10} % trained{pace}{told}"
 
 
-def training_view(runs: Sequence[Run], *, next_command: str) -> tuple[RenderableType, ...]:
+def training_view(runs: Sequence[Run], *, next_command: str | None) -> tuple[RenderableType, ...]:
     """Return the table of all seeds and stages, what is missing, and what is next."""
     first = runs[0].state
     seeds = f"seed{'s' if len(runs) > 1 else ''} {', '.join(str(run.seed) for run in runs)}"
@@ -115,10 +115,12 @@ def training_view(runs: Sequence[Run], *, next_command: str) -> tuple[Renderable
             for run, stage in ends
             if stage.winner is not None
         ]
-    return (*parts, Text("\nNext", style="bold"), Text(f"  {next_command}"))
+    if next_command:
+        parts += [Text("\nNext", style="bold"), Text(f"  {next_command}")]
+    return tuple(parts)
 
 
-def training_document(runs: Sequence[Run], *, next_command: str) -> dict[str, Any]:
+def training_document(runs: Sequence[Run], *, next_command: str | None) -> dict[str, Any]:
     """Return the same as one JSON document: per seed what `status --json` tells of a sweep."""
     return {
         "version": VERSION,

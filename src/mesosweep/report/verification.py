@@ -83,6 +83,25 @@ class Verification:
         return best if best.scores else None
 
     @property
+    def winner(self) -> Configuration | None:
+        """The stage's winner; None where it was not trained anew."""
+        return next((one for one in self.configurations if one.is_winner), None)
+
+    @cached_property
+    def against_winner(self) -> Comparison | None:
+        """Of the choice with the stage's winner; None where they are one, or one has no score."""
+        choice, winner = self.choice, self.winner
+        if choice is None or winner is None or choice.is_winner or not winner.scores:
+            return None
+        return compare([choice.scores], [winner.scores])
+
+    @property
+    def beats_winner(self) -> bool:
+        """Whether the choice can be told from the stage's winner, and lies above it."""
+        told = self.against_winner
+        return told is not None and told.is_clear and told.probability.value > 0.5
+
+    @property
     def is_clear(self) -> bool:
         """Whether the best can be told from the second."""
         return bool(self.comparisons and self.comparisons[0] and self.comparisons[0].is_clear)

@@ -30,6 +30,7 @@ def verification_document(found: Verification) -> dict[str, Any]:
             "episodes": found.episodes,
             "choice": choice and _name(choice),
             "distinguishable": found.is_clear,
+            "beats_winner": _comparison(found.against_winner),
             "told": sentences(found),
             "configurations": [
                 {

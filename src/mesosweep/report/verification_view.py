@@ -13,6 +13,7 @@ from mesosweep.report.words import NONE, count, many, number, parameters, scored
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 _APART = 0.05
 
@@ -42,14 +43,8 @@ def sentences(found: Verification) -> tuple[str, ...]:
     """Say in words who beats whom, whether that can be told, and what is missing."""
     lines = []
     for (one, other), told in zip(pairwise(found.configurations), found.comparisons, strict=True):
-        if told is None:
-            continue
-        odds = f"a run of the first beats one of the second with probability {_odds(told)}"
-        if told.is_clear:
-            verb = "is above" if told.probability.value > 0.5 else "is below"
-            lines.append(f"trial {one.called} {verb} trial {other.called}: {odds}.")
-        else:
-            lines.append(f"trials {one.called} and {other.called} are not distinguishable: {odds}.")
+        if told is not None:
+            lines.append(_compared(one, other, told))
     if (few := _too_few(found)) is not None:
         lines.append(few)
     for one in found.configurations:
@@ -58,9 +53,32 @@ def sentences(found: Verification) -> tuple[str, ...]:
     if choice is None:
         lines.append("No run has a score: nothing can be chosen.")
     else:
-        winner = ", the stage's winner already" if choice.is_winner else ""
-        lines.append(f"Choice: trial {choice.called}{winner}.")
+        lines += _chosen(found, choice)
     return tuple(lines)
+
+
+def _compared(one: Configuration, other: Configuration, told: Comparison) -> str:
+    odds = f"a run of the first beats one of the second with probability {_odds(told)}"
+    if not told.is_clear:
+        return f"trials {one.called} and {other.called} are not distinguishable: {odds}."
+    verb = "is above" if told.probability.value > 0.5 else "is below"
+    return f"trial {one.called} {verb} trial {other.called}: {odds}."
+
+
+def _chosen(found: Verification, choice: Configuration) -> list[str]:
+    """Name the choice, and weigh it against the winner, which need not be the next."""
+    if choice.is_winner:
+        return [f"Choice: trial {choice.called}, the stage's winner already."]
+    winner, told = found.winner, found.against_winner
+    named = f"Choice: trial {choice.called}"
+    if winner is None or told is None:
+        return [f"{named}."]
+    lines = []
+    if winner is not found.configurations[1]:
+        lines.append(_compared(choice, winner, told))
+    its = f"the stage's winner, trial {winner.called}"
+    told_as = "which is above" if found.beats_winner else "but nothing shows it to be better than"
+    return [*lines, f"{named}, {told_as} {its}."]
 
 
 def _table(found: Verification) -> Table:
@@ -71,16 +89,27 @@ def _table(found: Verification) -> Table:
     for header in ("trial", "runs", "IQM (95 %)", "search panel", "beats the next (95 %)", ""):
         table.add_column(header, no_wrap=True)
     for one, told in zip(found.configurations, (*found.comparisons, None), strict=True):
-        clear = "" if told is None else "clearly" if told.is_clear else "not distinguishable"
         table.add_row(
             Text(f"{one.called} (winner)" if one.is_winner else one.called),
             f"{len(one.scores)}/{len(one.runs)}",
             _span(one.iqm, len(one.scores)),
             scored(one.trial.panel),
             NONE if told is None else _odds(told),
-            Text(clear, style="green" if clear == "clearly" else "yellow"),
+            _verdict(told),
         )
     return table
+
+
+def _verdict(told: Comparison | None) -> Text:
+    from rich.text import Text
+
+    if told is None:
+        return Text("")
+    if not told.is_clear:
+        return Text("not distinguishable", style="yellow")
+    # The order is that of the interquartile means; runs may beat one another the other way.
+    is_below = told.probability.value < 0.5
+    return Text("clearly below", style="red") if is_below else Text("clearly", style="green")
 
 
 def _span(told: Interval | None, runs: int) -> str:

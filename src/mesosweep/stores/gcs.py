@@ -15,7 +15,7 @@ from mesosweep.stores.gcs_bucket import Bucket
 from mesosweep.stores.gcs_client import open_client
 from mesosweep.stores.gcs_copy import LocalCopy as LocalCopy
 from mesosweep.stores.gcs_entry import TOKEN
-from mesosweep.stores.places import _with_places, portable
+from mesosweep.stores.places import portable, with_places
 from mesosweep.stores.writer import this_process
 
 
@@ -41,8 +41,11 @@ class GcsStore:
         self._copy = copy
         self._writer = writer or this_process()
         self._new_token = new_token
-        self._unsure: dict[str, str] = {}
-        """Object → token of a write of which it is not known whether it was made."""
+        self._unsure: dict[str, set[str]] = {}
+        """Object → tokens of writes of which it is not known whether they were made.
+
+        All since the last that surely was: of several that were given up, any may have been.
+        """
 
     @classmethod
     def open(
@@ -79,7 +82,7 @@ class GcsStore:
                 f"{place.uri}: the saved state cannot be believed: {cause}.",
                 hint="Restore the object, or start a new attempt beside it: --no-resume",
             ) from cause
-        return _with_places(state, self._located), str(entry.generation)
+        return with_places(state, self._located), str(entry.generation)
 
     def save(self, sweep_key: str, state: SweepState, *, replacing: str | None) -> str:
         """Replace version `replacing` in the bucket, then the copy here; return the new version.
@@ -98,7 +101,7 @@ class GcsStore:
                 place.name, content, replacing=latest, token=token, writer=self._writer
             )
         except StoreUnreachable:
-            self._unsure[place.name] = token
+            self._unsure.setdefault(place.name, set()).add(token)
             raise
         self._unsure.pop(place.name, None)
         if self._copy is not None:
@@ -122,11 +125,11 @@ class GcsStore:
 
     def _latest(self, name: str, known: int) -> int:
         """Return the generation to replace: our own, where a write that was given up was made."""
-        token = self._unsure.get(name)
-        if token is None:
+        tokens = self._unsure.get(name)
+        if tokens is None:
             return known
         found = self._bucket.stat(name)
-        is_ours = found is not None and found.metadata.get(TOKEN) == token
+        is_ours = found is not None and found.metadata.get(TOKEN) in tokens
         return found.generation if found is not None and is_ours else known
 
     def _make_room(self, copy: LocalCopy, sweep_key: str) -> None:

@@ -20,7 +20,7 @@ def portable(state: SweepState, root: Path) -> SweepState:
         path = Path(uri)
         return str(path.relative_to(root)) if path.is_relative_to(root) else uri
 
-    return _with_places(state, place)
+    return with_places(state, place)
 
 
 def located(state: SweepState, root: Path) -> SweepState:
@@ -30,10 +30,11 @@ def located(state: SweepState, root: Path) -> SweepState:
         # An absolute path stays as it is, and so does an address in a bucket.
         return uri if "://" in uri else str(root / uri)
 
-    return _with_places(state, place)
+    return with_places(state, place)
 
 
-def _with_places(state: SweepState, place: _Place) -> SweepState:
+def with_places(state: SweepState, place: _Place) -> SweepState:
+    """Return the state with every address of a checkpoint of its own as `place` has it."""
     stages = [_stage(stage, place) for stage in state.stages]
     # What the first one starts from is the user's own file, wherever that is.
     return replace(state, stages=(*stages[:1], *(_parent(stage, place) for stage in stages[1:])))

@@ -149,7 +149,7 @@ class Service:
                 self._body()
                 self._say({})
 
-            def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
+            def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002  # its name
 
             def _may(self) -> bool:
                 wanted = base64.b64encode(f"api:{KEY}".encode()).decode()

@@ -125,8 +125,12 @@ class TrialObserver:
         return evaluation
 
     def report_start(self, policy: Policy) -> None:
-        """Report the policy that training began with, if its score is a number."""
-        score = Score.of(self._ground.play(policy, self._seeds))
+        """Report the policy that training began with, if its score is a number.
+
+        Raises:
+            Interrupted: there is to be a stop; nothing was reported.
+        """
+        score = Score.of(self.play(policy, self._seeds))
         if score.is_finite:
             self._report(score.mean_reward, step=self.step)
 

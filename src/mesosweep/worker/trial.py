@@ -104,7 +104,6 @@ class _Attempt:
                 raise
             except FloatingPointError as cause:
                 trial = self.account.trial("diverged", observer, reason=str(cause))
-                self._report_start(observer)
             except MesosweepError as cause:
                 trial = self.account.trial("failed", observer, reason=str(cause))
             except Exception as cause:  # noqa: BLE001  # learners and envs break in any way; the record says how
@@ -113,6 +112,8 @@ class _Attempt:
             # The record comes last: once it is there, the trial has ended.
             write_metrics(self.folder.metrics, trial, self.account.circumstances(observer))
             observer.ended(trial)
+            if trial.status == "diverged":
+                self._report_start(observer)
         drop_periodic(self.folder.checkpoints)
         self.folder.stop.unlink(missing_ok=True)
         return trial
@@ -122,10 +123,18 @@ class _Attempt:
 
         A tuning service takes a trial that measured nothing for one that failed, and a few of
         these for a broken image. This one ran: its parameters are worth no more than its start.
+        What goes wrong here changes nothing about the record, and is told in the log alone.
         """
-        if observer.best is None and is_watched():
+        if observer.best is not None or not is_watched():
+            return
+        try:
             start = self.prepared.learner.untrained(self.prepared.lesson, self.prepared.ground)
             observer.report_start(start)
+        except Interrupted:
+            print("What training began with is not reported: the trial was stopped.", flush=True)
+        except Exception:  # noqa: BLE001  # what made training diverge may break this too
+            traceback.print_exc()
+            print("What training began with could not be reported.", file=sys.stderr)
 
     def _finished(self, observer: TrialObserver, kept: PeriodicCheckpoint | None) -> Trial:
         """Train to the end, publish, and face the panel."""

@@ -24,6 +24,7 @@ from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.space import Assignment
 from mesosweep.domain.study import JobRef, Study, StudySnapshot
 from mesosweep.engine import run
+from mesosweep.engine.retry import Retry
 from mesosweep.ports import Backend, Clock
 from mesosweep.rehearsal.faults import CallFault, FaultScript
 from mesosweep.rehearsal.runs import Pace
@@ -230,11 +231,11 @@ class TestMoneyIsSpentOnce:
         backend = open_vertex(cloud)
         with pytest.raises(Transient):
             backend.submit(backend.prepare(study))
-        clock.sleep(60.0)  # as the engine does
+        clock.sleep(2.0)  # as the engine does in a rehearsal
 
         backend.submit(backend.prepare(study))
 
-        assert clock.slept == [60.0]
+        assert clock.slept == [2.0]
 
 
 class TestWhatAJobLeftUndone:
@@ -347,8 +348,8 @@ class TestWhatAJobLeftUndone:
 
 @pytest.mark.parametrize("undocumented", [BELIEVED, OTHERWISE], ids=["believed", "otherwise"])
 class TestAnImageThatCannotStart:
-    @pytest.mark.parametrize("parallel", [1, 5])
-    def test_costs_at_most_three_trials_and_says_why(
+    @pytest.mark.parametrize("parallel", [1, 3])
+    def test_costs_exactly_three_trials_where_these_fail_side_by_side_or_in_turn(
         self,
         *,
         open_cloud: Any,
@@ -366,12 +367,38 @@ class TestAnImageThatCannotStart:
         snapshot = settled(backend, backend.submit(backend.prepare(study)), clock)
 
         assert snapshot.state == "failed"
-        assert len(cloud.runner.launches) == 3
+        assert [launch.trial_id for launch in cloud.runner.launches] == ["1", "2", "3"]
         assert snapshot.message is not None
         assert "3 trials have failed" in snapshot.message
         assert "told to fail" in snapshot.message
 
-    def test_what_was_asked_for_in_place_of_the_first_never_gets_a_machine(
+    @pytest.mark.parametrize("parallel", [2, 3, 5])
+    def test_costs_at_most_two_more_than_run_side_by_side_where_machines_come_at_once(
+        self,
+        *,
+        open_cloud: Any,
+        open_vertex: Any,
+        study: Study,
+        clock: FakeClock,
+        undocumented: Undocumented,
+        parallel: int,
+    ) -> None:
+        """Two that failed were followed by others before the third failed."""
+        cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=0.0))
+        cloud.runner._course_of = lambda launch: Course(
+            duration_s=100.0 * int(launch.trial_id), exit_code=1, says="no such program"
+        )
+        backend = open_vertex(cloud)
+
+        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=parallel)))
+        snapshot = settled(backend, job, clock)
+        clock.sleep(3_600.0)
+        backend.poll(job)
+
+        assert snapshot.state == "failed"
+        assert len(cloud.runner.launches) == parallel + 2
+
+    def test_costs_at_most_those_that_run_side_by_side_where_more_do(
         self,
         open_cloud: Any,
         open_vertex: Any,
@@ -379,29 +406,33 @@ class TestAnImageThatCannotStart:
         clock: FakeClock,
         undocumented: Undocumented,
     ) -> None:
-        """Containers fail one after the other; another machine takes longer than that."""
+        """Those that took the place of the first two are let go before they get a machine."""
         cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=90.0))
         cloud.runner._course_of = lambda launch: Course(
             duration_s=5.0 * int(launch.trial_id), exit_code=1, says="no such program"
         )
         backend = open_vertex(cloud)
 
-        snapshot = settled(
-            backend,
-            backend.submit(backend.prepare(replace(study, trials=20, parallel=5))),
-            clock,
-        )
+        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
+        snapshot = settled(backend, job, clock)
+        seen = len(cloud.runner.launches)
+        clock.sleep(3_600.0)
+        backend.poll(job)
 
         assert snapshot.state == "failed"
-        assert [launch.trial_id for launch in cloud.runner.launches] == ["1", "2", "3"]
+        assert [launch.trial_id for launch in cloud.runner.launches] == ["1", "2", "3", "4", "5"]
+        assert len(cloud.runner.launches) == seen
 
+    @pytest.mark.parametrize("parallel", [3, 5])
     def test_is_given_up_by_us_where_the_service_does_not(
         self,
+        *,
         open_cloud: Any,
         open_vertex: Any,
         study: Study,
         clock: FakeClock,
         undocumented: Undocumented,
+        parallel: int,
     ) -> None:
         cloud = open_cloud(undocumented=replace(undocumented, fails_after=None))
         cloud.reward = lambda words: None
@@ -409,62 +440,40 @@ class TestAnImageThatCannotStart:
         create = backend._jobs.create
         backend._jobs.create = lambda job: create({**job, "maxFailedTrialCount": 0})
 
-        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
+        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=parallel)))
         snapshot = settled(backend, job, clock)
+        seen = len(cloud.runner.launches)
+        clock.sleep(3_600.0)
 
         assert snapshot.state == "failed"
         assert snapshot.message is not None
         assert snapshot.message.startswith("no trial could start, so the job was cancelled; a tr")
-        assert len(cloud.runner.launches) <= 6
+        assert len(cloud.runner.launches) == seen <= 2 * parallel
         assert message_of(cloud, job)["state"] == "JOB_STATE_CANCELLED"
 
 
-class TestAnImageThatWorked:
-    def test_is_given_all_that_run_side_by_side_from_then_on(
-        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
-    ) -> None:
-        backend = open_vertex(cloud)
-        small = replace(study, key="a-launch", folder=f"{study.folder}_a7", trials=1)
-        settled(backend, backend.submit(backend.prepare(small)), clock)
+def test_a_job_is_sent_as_the_plan_printed_it_and_runs_as_many_at_a_time_as_asked(
+    cloud: Any, open_vertex: Any, study: Study
+) -> None:
+    """Nobody has seen this image work, and five are wanted at a time: then five it is."""
+    sent: list[dict[str, Any]] = []
+    backend = open_vertex(cloud)
+    create = backend._jobs.create
 
-        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
+    def overheard(job: dict[str, Any]) -> Any:
+        sent.append(job)
+        return create(job)
 
-        assert message_of(cloud, job)["parallelTrialCount"] == 5
+    backend._jobs.create = overheard
+    submission = backend.prepare(replace(study, trials=20, parallel=5))
 
-    def test_is_another_one_when_it_has_another_name(
-        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
-    ) -> None:
-        backend = open_vertex(cloud)
-        small = replace(study, key="a-launch", folder=f"{study.folder}_a7", trials=1)
-        settled(backend, backend.submit(backend.prepare(small)), clock)
+    job = backend.submit(submission)
 
-        other = open_vertex(cloud, image="host/repo/trainer:2")
-        job = other.submit(other.prepare(replace(study, trials=20, parallel=5)))
-
-        assert message_of(cloud, job)["parallelTrialCount"] == 3
-
-    def test_shows_in_a_trial_that_a_lost_job_finished(
-        self, cloud: Any, open_vertex: Any, study: Study, clock: FakeClock
-    ) -> None:
-        backend = open_vertex(cloud)
-        wide = replace(study, trials=20, parallel=5)
-        job = backend.submit(backend.prepare(wide))
-        clock.sleep(70.0)
-        backend.cancel(job)
-
-        again = backend.submit(backend.prepare(wide))
-
-        assert message_of(cloud, job)["parallelTrialCount"] == 3
-        assert message_of(cloud, again)["parallelTrialCount"] == 5
-
-    def test_may_be_trusted_by_allowing_more_failures(
-        self, cloud: Any, open_vertex: Any, study: Study
-    ) -> None:
-        backend = open_vertex(cloud, max_failed_trials=5)
-
-        job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
-
-        assert message_of(cloud, job)["parallelTrialCount"] == 5
+    assert sent == [submission.request]
+    made = message_of(cloud, job)
+    counts = ("maxTrialCount", "parallelTrialCount", "maxFailedTrialCount")
+    assert [made[name] for name in counts] == [20, 5, 3]
+    assert [submission.request[name] for name in counts] == [20, 5, 3]
 
 
 class TestWhatTheServiceRemembersAndTheBucketDoesNot:
@@ -686,6 +695,29 @@ class TestUnderTheEngine:
             *((1, number, "finished") for number in "12"),
         ]
         assert jobs_in(cloud) == 2
+
+    def test_in_a_rehearsal_a_late_listing_is_waited_for_as_long_as_it_takes(
+        self, cloud: Any, bucket: Any, plan: SweepPlan, clock: FakeClock
+    ) -> None:
+        """There looks and retries follow each other thirty times faster, and listings do not."""
+        from mesosweep.backends.vertex import backend_of
+        from mesosweep.backends.vertex.settings import JobSettings
+
+        cloud.script = FaultScript(
+            calls=(CallFault(CREATE, lost_reply=True, call=1),), late_listing_s=5.0
+        )
+        settings = JobSettings(
+            project="my-project", image="host/repo/trainer:1", endpoint=cloud.endpoint
+        )
+        backend = backend_of(settings, plan=plan, bucket=bucket, clock=clock, hurry=30.0)
+        retry = Retry(tuple(delay / 30.0 for delay in Retry().delays_s))
+
+        *_, last = run(
+            plan, backend=backend, store=MemoryStore(), judge=FakeJudge(), clock=clock, retry=retry
+        )
+
+        assert isinstance(last, SweepFinished)
+        assert jobs_in(cloud) == 3
 
     def test_a_lost_reply_is_retried_and_reattached(
         self, cloud: Any, open_vertex: Any, plan: SweepPlan, clock: FakeClock

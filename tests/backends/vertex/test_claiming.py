@@ -16,11 +16,13 @@ pytest.importorskip("google.cloud.storage")
 
 from mesosweep.backends.vertex import claiming
 from mesosweep.backends.vertex.labels import label
+from mesosweep.backends.vertex.ledger import entries_of
 from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.domain.errors import StoreConflict, Transient
+from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import Study
 from mesosweep.records.study_file import read_claim
-from mesosweep.rehearsal.faults import FaultScript
+from mesosweep.rehearsal.faults import CallFault, FaultScript
 from mesosweep.rehearsal.storage import LocalStorage
 from mesosweep.rehearsal.storage_faults import StorageFault, StorageScript
 from mesosweep.stores.gcs_client import PAUSES_S
@@ -125,8 +127,8 @@ def test_who_comes_second_is_told_who_was_first_and_what_to_do(
     assert second.find(study) == first.find(study)
 
 
-def test_whenever_a_second_operator_begins_there_is_one_job(
-    cloud: Any, open_vertex: Callable[..., Any], study: Study
+def test_whenever_a_second_operator_begins_there_is_one_job_and_its_entry_is_kept(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study, plan: SweepPlan, bucket: Bucket
 ) -> None:
     """At every call of the first, the whole of the second's happens; listings come late.
 
@@ -150,7 +152,9 @@ def test_whenever_a_second_operator_begins_there_is_one_job(
         told.append(submitted(overhear(open_vertex(cloud), Calls([], moment, act)), mine))
 
         assert created(cloud, mine) == 1, (dry.names[moment], told)
-        assert any(name.startswith("projects/") for name in told)
+        (name,) = {name for name in told if name.startswith("projects/")}
+        entered = [e.job for e in entries_of(plan.root, bucket) if e.study == mine.key]
+        assert entered == [name], dry.names[moment]
 
 
 def test_of_operators_that_race_exactly_one_creates_the_job(
@@ -235,15 +239,57 @@ def test_what_a_killed_operator_claimed_is_taken_over_once_no_listing_can_be_lat
     assert clock.slept.count(claiming.SETTLE_S) == 2
 
 
-def test_who_was_too_slow_to_ask_leaves_it_to_who_took_over(
-    cloud: Any, open_vertex: Callable[..., Any], study: Study
+def test_who_was_too_slow_to_ask_leaves_job_and_ledger_to_who_took_over(
+    cloud: Any, open_vertex: Callable[..., Any], study: Study, plan: SweepPlan, bucket: Bucket
 ) -> None:
-    other = open_vertex(cloud)
-    slow = overhear(open_vertex(cloud), Calls(before="write", act=partial(submitted, other, study)))
+    dry = Calls()
+    submitted(overhear(open_vertex(cloud), dry), replace(study, key="dry-run"))
+    document, entry = (place for place, name in enumerate(dry.names) if name == "replace")
 
-    told = submitted(slow, study)
+    for moment in range(document + 1, entry + 1):
+        mine = replace(study, key=f"study-{moment}", folder=f"{study.folder}_a{100 + moment}")
+        act = partial(submitted, open_vertex(cloud), mine)
 
-    assert "another process is asking for this job" in told
+        told = submitted(overhear(open_vertex(cloud), Calls([], moment, act)), mine)
+
+        assert "another process is asking for this job" in told
+        assert created(cloud, mine) == 1
+        (entered,) = (e for e in entries_of(plan.root, bucket) if e.study == mine.key)
+        assert entered.job is not None
+
+
+@pytest.mark.parametrize("is_ours", [False, True], ids=["another", "ours"])
+def test_a_folder_that_trials_begin_to_write_into_is_not_passed_over_for_a_second_job(
+    *,
+    cloud: Any,
+    open_vertex: Callable[..., Any],
+    study: Study,
+    bucket: Bucket,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    is_ours: bool,
+) -> None:
+    """Its job is at work, and not listed when it should be."""
+    lost = CallFault("Create*", lost_reply=True, call=1)
+    cloud.script = FaultScript(calls=(lost,), late_listing_s=1_000.0)
+    backend = open_vertex(cloud)
+    with pytest.raises(Transient):
+        backend.submit(backend.prepare(study))
+    sleep = clock.sleep
+
+    def meanwhile(seconds: float) -> None:
+        sleep(seconds)
+        if seconds == claiming.SETTLE_S:
+            bucket.write(f"{study.folder}/1/stage_config.json", b"{}")
+
+    monkeypatch.setattr(clock, "sleep", meanwhile)
+    asks = backend if is_ours else open_vertex(cloud)
+
+    with pytest.raises(Transient if is_ours else StoreConflict) as caught:
+        asks.submit(asks.prepare(study))
+
+    told = "their job is not listed yet" if is_ours else "another process is asking for this job"
+    assert told in str(caught.value)
     assert created(cloud, study) == 1
 
 

@@ -18,7 +18,14 @@ from mesosweep.backends.vertex.client import GoogleJobs, job_client, translated
 from mesosweep.backends.vertex.labels import of_study
 from mesosweep.backends.vertex.request import Go, build_request
 from mesosweep.backends.vertex.settings import JobSettings
-from mesosweep.domain.errors import BackendError, ExtraMissing, Refused, SettingsError, Transient
+from mesosweep.domain.errors import (
+    BackendError,
+    ExtraMissing,
+    QuotaExhausted,
+    Refused,
+    SettingsError,
+    Transient,
+)
 from mesosweep.domain.study import Study
 from mesosweep.rehearsal.faults import CallFault, FaultScript
 from mesosweep.rehearsal.refusal import CODES
@@ -79,6 +86,20 @@ def test_each_code_is_either_worth_another_try_or_not(
 
     assert type(caught.value) is (Transient if code in TRANSIENT else Refused)
     assert str(caught.value) == "listing jobs: no luck"
+
+
+@pytest.mark.parametrize("code", sorted(TRANSIENT))
+def test_only_a_creation_without_quota_surely_began_nothing(
+    cloud: Any, jobs: GoogleJobs, request_of: Callable[[], dict[str, Any]], code: Any
+) -> None:
+    cloud.script = FaultScript(
+        calls=(CallFault("CreateHyperparameterTuningJob", code, call=1, message="no luck"),)
+    )
+
+    with pytest.raises(Transient, match="submitting the job: no luck") as caught:
+        jobs.create(request_of())
+
+    assert type(caught.value) is (QuotaExhausted if code == "RESOURCE_EXHAUSTED" else Transient)
 
 
 def test_a_server_that_is_not_there_may_come_back(study: Study, cloud: Any) -> None:

@@ -42,8 +42,14 @@ def test_five_of_six_diverge_and_the_job_goes_on_to_its_end(
         folder = f"gs://{words['output-dir'].removeprefix('/gcs/')}/{launch.trial_id}"
 
         def leave() -> None:
-            told = {"status": "diverged", "reason": "the loss is nan"}
-            leave_record(bucket, folder, words=words, reward=None, **told)  # type: ignore[arg-type]
+            leave_record(
+                bucket,
+                folder,
+                words=words,
+                reward=None,
+                status="diverged",
+                reason="the loss is nan",
+            )
 
         return Course(20.0, moments=(Moment(10.0, 50, {"best_mean_reward": 0.0}, do=leave),))
 

@@ -144,6 +144,55 @@ def test_a_job_is_cancelled_before_it_passes_the_limit(
         again.submit(again.prepare(study))
 
 
+def test_a_job_that_the_service_deleted_and_whose_files_are_gone_was_paid_for_all_the_same(
+    *,
+    capped: Callable[..., CappedBackend],
+    study: Study,
+    clock: FakeClock,
+    bucket: Any,
+    cloud: Any,
+    plan: SweepPlan,
+) -> None:
+    minute = HOURLY / 60
+    backend = capped(1_000.0)
+    first = backend.submit(backend.prepare(study))
+    settle(backend, first, clock)
+    cloud.jobs.service.jobs._jobs.clear()
+    for uri in bucket.names(f"{plan.root}/stage"):
+        del bucket.objects[uri]
+
+    again = capped(6 * minute)
+    second = again.submit(again.prepare(study))
+
+    assert {entry.job for entry in entries_of(plan.root, bucket)} == {first.name, second.name}
+    assert again.spent_usd() == pytest.approx(4 * minute)
+    # Two more minutes may be spent, and not six.
+    with pytest.raises(BudgetReached, match="was cancelled"):
+        settle(again, second, clock)
+    assert again.spent_usd() <= 6 * minute
+
+
+def test_a_job_that_is_passed_over_counts_while_the_next_one_is_watched(
+    *,
+    capped: Callable[..., CappedBackend],
+    study: Study,
+    clock: FakeClock,
+    bucket: Any,
+    plan: SweepPlan,
+) -> None:
+    minute = HOURLY / 60
+    backend = capped(1_000.0)
+    settle(backend, backend.submit(backend.prepare(study)), clock)
+    for uri in bucket.names(f"{plan.root}/stage"):
+        del bucket.objects[uri]
+
+    again = capped(6 * minute)
+    with pytest.raises(BudgetReached, match="was cancelled"):
+        settle(again, again.submit(again.prepare(study)), clock)
+
+    assert again.spent_usd() <= 6 * minute
+
+
 def test_within_its_limit_it_is_the_backend_that_it_watches(
     capped: Callable[..., CappedBackend], study: Study, clock: FakeClock
 ) -> None:

@@ -141,16 +141,6 @@ class TestNotes:
             "--sampler random" in n for n in notes_on(replace(study, sampler="random"), SETTINGS)
         )
 
-    def test_how_many_begin_with_an_unknown_image_is_told(self, study: Study) -> None:
-        wide = replace(study, parallel=5)
-
-        (told,) = (note for note in notes_on(wide, SETTINGS) if "this image" in note)
-
-        assert "3 run at a time and not 5" in told
-        assert "--max-failed-trials 5" in told
-        trusting = replace(SETTINGS, max_failed_trials=5)
-        assert not any("this image" in note for note in notes_on(wide, trusting))
-
     def test_the_limit_of_a_trial_is_told(self, study: Study) -> None:
         assert "longer than 1 h" in notes_on(study, SETTINGS)[-1]
 

@@ -87,12 +87,39 @@ def test_runs_that_diverged_leave_no_number_that_was_not_measured(sweep: Sweep) 
     assert "5 0/1 – 1.00 – –" in text
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"stage": 99}', '{"stage": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("{", "[]", '{"stage": 99}', '{"stage": 1}', '{"configurations": [{}]}'),
+        '{"stage": [1], "configurations": [{}]}',
+        '{"stage": {"number": 1}, "configurations": [{}]}',
+    ],
+)
 def test_a_file_that_cannot_be_believed_is_named(sweep: Sweep, content: str) -> None:
     path = verify(sweep, a_configuration("1", 1.0))
     path.write_text(content)
 
     assert f"{path} cannot be read." in words(repeats(sweep))
+
+
+def test_of_a_stage_that_is_not_on_the_page_nobody_says_that_it_cannot_be_read(
+    sweep: Sweep,
+) -> None:
+    path = verify(sweep, a_configuration("1", 1.0), stage=99)
+
+    text = words(repeats(sweep))
+
+    assert f"{path} is of stage 99, of which nothing is on this page." in text
+    assert "cannot be read" not in text
+
+
+def test_who_is_clearly_below_the_next_is_not_praised(sweep: Sweep) -> None:
+    path = verify(sweep, a_configuration("1", 5.0, 6.0, 7.0, 8.0), a_configuration("2", *[1.0] * 4))
+    told = json.loads(path.read_text())
+    told["configurations"][0]["beats_next"]["probability"]["value"] = 0.1
+    path.write_text(json.dumps(told))
+
+    assert '<span class="badge no">clearly below</span>' in repeats(sweep)
 
 
 def test_where_nothing_was_trained_again_the_page_says_how(sweep: Sweep) -> None:

@@ -317,6 +317,24 @@ class TestDamage:
         assert damaged.passed is None
         assert good.best_mean_reward == 120.0
 
+    @pytest.mark.parametrize("text", ["{", "[]", ""])
+    def test_a_damaged_stage_config_leaves_the_row_and_says_so(
+        self, tmp_path: Path, text: str
+    ) -> None:
+        for trial, metrics in (("1", GOOD), ("2", None)):
+            folder = put(tmp_path / "stage1" / trial, metrics=metrics)
+            (folder / "stage_config.json").write_text(text)
+        put(tmp_path / "stage1" / "3", metrics=GOOD)
+
+        good, unfinished, whole = collect(tmp_path)
+
+        assert (good.status, good.best_mean_reward) == ("finished", 120.0)
+        assert good.reason is not None
+        assert good.reason.startswith("stage_config.json cannot be read")
+        assert unfinished.reason is not None
+        assert unfinished.reason.startswith("stage_config.json cannot be read; no metrics.json")
+        assert whole.reason is None
+
     @pytest.mark.parametrize("told", [{}, {"best_mean_reward": None}])
     def test_a_finished_trial_without_a_score_has_no_result(
         self, tmp_path: Path, told: dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mesosweep.backends.vertex import goes, labels, parse
 from mesosweep.backends.vertex.cancelling import cancel
-from mesosweep.backends.vertex.claiming import Claims, Held
+from mesosweep.backends.vertex.claiming import SETTLE_S, Claims, Held
 from mesosweep.backends.vertex.client import Jobs
 from mesosweep.backends.vertex.known import Known, has_begun, why
 from mesosweep.backends.vertex.ledger import Ledger
@@ -15,7 +15,7 @@ from mesosweep.backends.vertex.patience import passing
 from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.backends.vertex.request import Go, build_request, redacted
 from mesosweep.backends.vertex.settings import JobSettings
-from mesosweep.domain.errors import Transient
+from mesosweep.domain.errors import QuotaExhausted, StoreConflict, Transient
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import JobRef, Study, StudySnapshot
 from mesosweep.domain.trial import Trial
@@ -54,8 +54,8 @@ class VertexBackend:
         self._retry = retry or Retry()
         self._ledger = ledger
         self._hurry = hurry
-        """By how much waits are shortened, in a rehearsal."""
-        self._claims = Claims(plan, bucket, clock=clock, hurry=hurry)
+        """By how much looks at a job follow each other faster, in a rehearsal."""
+        self._claims = Claims(plan, bucket, clock=clock)
         self._known = Known(bucket)
         self._followed: dict[str, tuple[Study, tuple[Message, ...]]] = {}
         """Job → its study, and the study's earlier jobs."""
@@ -86,22 +86,23 @@ class VertexBackend:
         beside = self._jobs.list(labels.of_sweep(study))
         place = self._free_place(study, beside)
         if self._claims.is_waited_for(study, place):
-            self._clock.sleep(self._claims.settle_s)
+            self._clock.sleep(SETTLE_S)
             jobs = self._jobs_of(study)
             if (found := self._attached(study, jobs)) is not None:
                 return found
             beside, before = self._jobs.list(labels.of_sweep(study)), place
             place = self._free_place(study, beside)
-            if place.attempt == before.attempt and place.version != before.version:
-                raise self._claims.moved(study, place)
+            is_listed = before.attempt in goes.taken_attempts(beside, study)
+            if not is_listed and (error := self._claims.moved(study, before, place)) is not None:
+                raise error
         held = self._held(study, place, jobs=jobs, beside=beside)
         request = build_request(study, self._settings, held.go)
-        if self._ledger is not None:
-            with passing():
-                now = self._clock.now()
-                self._ledger.ask(study, held.go, sweep=self._plan.sweep_key, now=now)
-        self._claims.hold(held)
-        created = self._jobs.create(request)
+        self._claims.hold(self._entered(held))
+        try:
+            created = self._jobs.create(request)
+        except QuotaExhausted:
+            self._claims.not_begun(study)
+            raise
         self._noted(created)
         return self._follow(study, (*jobs, created), note=goes.note_on(beside, jobs, study))
 
@@ -156,16 +157,16 @@ class VertexBackend:
         """Return the seconds of machines that the study took so far, in all of its jobs."""
         _, earlier = self._followed[job.name]
         now = self._clock.now()
-        jobs = (*earlier, self._jobs.get(job.name))
-        return sum(parse.machine_s(each, now=now) for each in jobs)
+        return sum(parse.machine_s(j, now=now) for j in (*earlier, self._jobs.get(job.name)))
 
     def missing(self, study: Study) -> int:
         """Return how many trials of a study would be asked for if it were submitted now."""
         return max(study.trials - self._known.done(study, self._jobs_of(study)), 0)
 
-    def study_of(self, job: JobRef) -> Study:
-        """Return the study of a job that was submitted or found."""
-        return self._followed[job.name][0]
+    def names_of(self, job: JobRef) -> frozenset[str]:
+        """Return the names of all jobs of the study that `machine_s` counts."""
+        _, earlier = self._followed[job.name]
+        return frozenset((*(str(each["name"]) for each in earlier), job.name))
 
     def _noted(self, *jobs: Message) -> None:
         if self._ledger is not None:
@@ -217,19 +218,31 @@ class VertexBackend:
     ) -> Held:
         """Return the go of what is left to ask for, its document in the bucket and ours."""
         trials = study.trials - self._known.done(study, jobs)
-        image = self._settings.image
-        runs = goes.has_run(image, beside) or self._known.show_that_it_runs(image, study, jobs)
         while True:
-            go = goes.folder_go(
-                study,
-                attempt=place.attempt,
-                trials=trials,
-                parallel=None if runs else self._settings.max_failed_trials,
-            )
+            go = goes.folder_go(study, attempt=place.attempt, trials=trials)
             held = self._claims.take(study, go, version=place.version)
             if held is not None:
                 return held
             place = self._free_place(study, beside)
+
+    def _entered(self, held: Held) -> Held:
+        """Note in the ledger that the job of a held go is about to be asked for.
+
+        Raises:
+            StoreConflict: another process took the go over, and has an entry of its own.
+        """
+        if self._ledger is None:
+            return held
+        sweep, now = self._plan.sweep_key, self._clock.now()
+        with passing():
+            # Before the document is known to be ours: who takes that over writes here later.
+            before = self._ledger.seen(held.go)
+            held = self._claims.renewed(held)
+            try:
+                self._ledger.ask(held.study, held.go, sweep=sweep, now=now, over=before)
+            except StoreConflict:
+                raise self._claims.lost(held) from None
+        return held
 
     def _cannot_start(self, job: Message, trials: Sequence[Trial]) -> bool:
         """Whether as many trials failed as may, and not one of the study ever did anything.

@@ -16,7 +16,7 @@ from mesosweep.backends.vertex import goes
 from mesosweep.backends.vertex.patience import passing
 from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.backends.vertex.request import Go, study_uri
-from mesosweep.domain.errors import StoreConflict
+from mesosweep.domain.errors import StoreConflict, Transient
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import Study
 from mesosweep.ports import Clock
@@ -25,7 +25,8 @@ from mesosweep.stores.writer import this_process
 
 SETTLE_S = 30.0
 """A job that was just created may be missing from a listing for some seconds. After so long a
-document without a job is what somebody left who is gone, and may be taken over."""
+document without a job is what somebody left who is gone, and may be taken over. It is as long in
+a rehearsal, whose other waits are shorter: listings are late by seconds there, too."""
 HOLD_S = 10.0
 """A document this old is renewed before its job is asked for, lest it be taken over meanwhile."""
 
@@ -43,22 +44,14 @@ class Held:
 class Claims:
     """The documents that this process puts down, each before it asks for a job."""
 
-    def __init__(
-        self, plan: SweepPlan, bucket: Bucket, *, clock: Clock, hurry: float = 1.0
-    ) -> None:
+    def __init__(self, plan: SweepPlan, bucket: Bucket, *, clock: Clock) -> None:
         self._plan = plan
         self._bucket = bucket
         self._clock = clock
-        self._hurry = hurry
         self._writer = this_process()
         self._token = uuid.uuid4().hex
         self._sent: dict[str, datetime] = {}
         """Study → when this process last asked for a job of it."""
-
-    @property
-    def settle_s(self) -> float:
-        """After so long what was asked for is listed."""
-        return SETTLE_S / self._hurry
 
     def is_waited_for(self, study: Study, place: goes.Place) -> bool:
         """Whether a job that somebody asked for may be on its way, and not be listed yet."""
@@ -68,7 +61,7 @@ class Claims:
             return True
         # All are ours: no job of theirs is unknown before one was asked for.
         sent = self._sent.get(study.key)
-        return sent is not None and self._age_s(sent) < self.settle_s
+        return sent is not None and self._age_s(sent) < SETTLE_S
 
     def take(self, study: Study, go: Go, *, version: str | None) -> Held | None:
         """Put the document of a go down; None when another study took the folder meanwhile.
@@ -95,16 +88,29 @@ class Claims:
             StoreConflict: this process took so long that another one took it over.
             Transient: the bucket did not answer.
         """
-        if self._age_s(held.since) >= HOLD_S / self._hurry:
-            try:
-                # Written, not only read: whoever would take over what it saw fails from here on.
-                held = self._put(held.study, held.go, version=held.version)
-            except StoreConflict:
-                with passing():
-                    found = goes.look(held.study, held.go.attempt, self._bucket)
-                raise self._taken(held.go, found.claim) from None
+        held = self.renewed(held)
         self._sent[held.study.key] = self._clock.now()
         return held
+
+    def renewed(self, held: Held) -> Held:
+        """Make sure that the document is ours still; raises what `hold` raises."""
+        if self._age_s(held.since) < HOLD_S:
+            return held
+        try:
+            # Written, not only read: whoever would take over what it saw fails from here on.
+            return self._put(held.study, held.go, version=held.version)
+        except StoreConflict:
+            raise self.lost(held) from None
+
+    def lost(self, held: Held) -> StoreConflict:
+        """Return the error of a document that another process took over."""
+        with passing():
+            found = goes.look(held.study, held.go.attempt, self._bucket)
+        return self._taken(held.go, found.claim)
+
+    def not_begun(self, study: Study) -> None:
+        """Note that the job that was just asked for surely is not there."""
+        self._sent.pop(study.key, None)
 
     def restore(self, study: Study, go: Go) -> None:
         """Put the document of a job that is at work back where somebody removed it.
@@ -116,11 +122,22 @@ class Claims:
                 with suppress(StoreConflict):
                     self._put(study, go, version=None)
 
-    def moved(self, study: Study, place: goes.Place) -> StoreConflict:
-        """Return the error of a document that somebody put down while it was waited for."""
-        go = goes.folder_go(study, attempt=place.attempt, trials=study.trials)
+    def moved(
+        self, study: Study, before: goes.Place, now: goes.Place
+    ) -> StoreConflict | Transient | None:
+        """Return the error of what somebody did to a free place while it was waited for.
+
+        None where nobody did anything, or another study took it. No job of the place is listed.
+        """
+        if (now.attempt, now.version) == (before.attempt, before.version):
+            return None
+        go = goes.folder_go(study, attempt=before.attempt, trials=study.trials)
         with passing():
-            found = goes.look(study, place.attempt, self._bucket)
+            found = goes.look(study, before.attempt, self._bucket)
+        if not found.is_ours:
+            return None
+        if found.claim is not None and found.claim.token == self._token:
+            return Transient(f"{go.folder}: trials write there, and their job is not listed yet")
         return self._taken(go, found.claim)
 
     def _put(self, study: Study, go: Go, *, version: str | None) -> Held:

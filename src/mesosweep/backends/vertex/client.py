@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from mesosweep.domain.errors import BackendError, ExtraMissing, Refused, SettingsError, Transient
+from mesosweep.domain.errors import (
+    BackendError,
+    ExtraMissing,
+    QuotaExhausted,
+    Refused,
+    SettingsError,
+    Transient,
+)
 
 if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.services.job_service import JobServiceClient
@@ -29,7 +36,11 @@ class Jobs(Protocol):
     """
 
     def create(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin a job. Not idempotent: after an error it may have begun all the same."""
+        """Begin a job. Not idempotent: after an error it may have begun all the same.
+
+        Raises:
+            QuotaExhausted: it has not begun, for there is no quota for it.
+        """
 
     def get(self, name: str) -> dict[str, Any]:
         """Return a job whole, its trials included."""
@@ -49,16 +60,23 @@ class GoogleJobs:
         self._client: JobServiceClient | None = None
 
     def create(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        return self._asked(
-            "submitting the job",
-            lambda client: _plain(
-                client.create_hyperparameter_tuning_job(
-                    parent=self._settings.parent,
-                    hyperparameter_tuning_job=_message(job),
-                    timeout=_CREATE_S,
-                )
-            ),
-        )
+        try:
+            return self._asked(
+                "submitting the job",
+                lambda client: _plain(
+                    client.create_hyperparameter_tuning_job(
+                        parent=self._settings.parent,
+                        hyperparameter_tuning_job=_message(job),
+                        timeout=_CREATE_S,
+                    )
+                ),
+            )
+        except Transient as error:
+            from google.api_core.exceptions import TooManyRequests
+
+            if isinstance(error.__cause__, TooManyRequests):
+                raise QuotaExhausted(str(error)) from error.__cause__
+            raise
 
     def get(self, name: str) -> dict[str, Any]:
         return self._asked(

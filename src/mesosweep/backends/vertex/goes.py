@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mesosweep.backends.vertex import labels
 from mesosweep.backends.vertex.parse import Message, has_ended, phase_of
 from mesosweep.backends.vertex.recorded import Bucket
-from mesosweep.backends.vertex.request import Go, image_of, study_uri
+from mesosweep.backends.vertex.request import Go, study_uri
 from mesosweep.domain.errors import StateDamaged
 from mesosweep.domain.study import Study
 from mesosweep.domain.trial import Trial
@@ -80,11 +80,6 @@ def is_forgotten(job: Message, bucket: Bucket) -> bool:
     return has_ended(job) and bucket.read(study_uri(go_of(job))) is None
 
 
-def has_run(image: str, jobs: Iterable[Message]) -> bool:
-    """Whether one of these jobs of a sweep shows that trials of an image can start."""
-    return any(image_of(job) == image and phase_of(job) == "succeeded" for job in jobs)
-
-
 def note_on(beside: Sequence[Message], used: Sequence[Message], study: Study) -> str | None:
     """Return what is worth saying of other jobs when one of the study is submitted.
 
@@ -145,9 +140,9 @@ def free_place(study: Study, taken: Collection[int], bucket: Bucket) -> Place:
         attempt += 1
 
 
-def folder_go(study: Study, *, attempt: int, trials: int, parallel: int | None = None) -> Go:
+def folder_go(study: Study, *, attempt: int, trials: int) -> Go:
     """Return the go of a study in the folder of an attempt."""
-    return Go(attempt, trials, study.folder_of(attempt), parallel)
+    return Go(attempt, trials, study.folder_of(attempt))
 
 
 def look(study: Study, attempt: int, bucket: Bucket) -> Folder:

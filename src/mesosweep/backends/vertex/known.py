@@ -8,7 +8,6 @@ from mesosweep.backends.vertex import goes, parse
 from mesosweep.backends.vertex.parse import Message
 from mesosweep.backends.vertex.patience import passing
 from mesosweep.backends.vertex.recorded import Bucket, as_recorded
-from mesosweep.backends.vertex.request import image_of
 from mesosweep.domain.study import Study
 from mesosweep.domain.trial import Trial
 
@@ -42,15 +41,6 @@ class Known:
     def done(self, study: Study, jobs: Sequence[Message]) -> int:
         """Return how many of a study's trials need not be asked for again."""
         return sum(goes.share_of(job, self.trials(study, job)) for job in jobs)
-
-    def show_that_it_runs(self, image: str, study: Study, jobs: Sequence[Message]) -> bool:
-        """Whether a trial of these jobs from an image came to more than a failure."""
-        return any(
-            trial.has_ended and trial.status != "failed"
-            for job in jobs
-            if image_of(job) == image
-            for trial in self.trials(study, job)
-        )
 
 
 def has_begun(trial: Trial) -> bool:

@@ -1,12 +1,13 @@
 """What was asked for and what it cost: one entry per job, in the bucket before the job is sent.
 
 An entry has an object of its own, `<root>/_ledger/stage<N>_a<k>.json`, as each job has a folder
-of its own: two who write never write the same one.
+of its own. Two who would ask for the same job do not overwrite each other's.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
@@ -20,6 +21,7 @@ from mesosweep.backends.vertex.parse import Message
 from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.backends.vertex.request import Go
 from mesosweep.domain.study import Study
+from mesosweep.stores.writer import this_process
 
 FOLDER = "_ledger"
 REFRESH_S = 300.0
@@ -67,23 +69,48 @@ class Ledger:
         self._machine = machine
         self._known: dict[str, Entry] = {}
 
-    def ask(self, study: Study, go: Go, *, sweep: str, now: datetime) -> None:
-        """Note that a job is about to be asked for."""
-        self._write(
-            go,
-            Entry(
-                study=study.key,
-                sweep=sweep,
-                begun=study.attempt,
-                stage=study.stage,
-                attempt=go.attempt,
-                trials=go.trials,
-                machine=self._machine,
-                strategy=self._quote.strategy,
-                usd_per_hour=self._quote.usd_per_hour,
-                asked_at=now.isoformat(),
-            ),
+    def seen(self, go: Go) -> tuple[bytes, str] | None:
+        """Return the entry that lies there for a go, as it is written, and its version."""
+        return self._bucket.seen(self._uri(_name(go)))
+
+    def ask(
+        self, study: Study, go: Go, *, sweep: str, now: datetime, over: tuple[bytes, str] | None
+    ) -> None:
+        """Note that a job is about to be asked for, in place of what was `seen`.
+
+        A job that wrote into this folder before somebody emptied it was paid for all the same:
+        its entry is kept under the job's own name.
+
+        Raises:
+            StoreConflict: somebody wrote an entry since.
+        """
+        entry = Entry(
+            study=study.key,
+            sweep=sweep,
+            begun=study.attempt,
+            stage=study.stage,
+            attempt=go.attempt,
+            trials=go.trials,
+            machine=self._machine,
+            strategy=self._quote.strategy,
+            usd_per_hour=self._quote.usd_per_hour,
+            asked_at=now.isoformat(),
         )
+        name, version = _name(go), None
+        if over is not None:
+            content, version = over
+            earlier = read_entry(content)
+            if earlier is not None and earlier.job is not None:
+                kept = f"{name}.{earlier.job.rpartition('/')[2]}"
+                self._bucket.write(self._uri(kept), content)
+        self._bucket.replace(
+            self._uri(name),
+            _written(entry),
+            version=version,
+            token=uuid.uuid4().hex,
+            writer=this_process(),
+        )
+        self._known[name] = entry
 
     def look(self, job: Message, *, now: datetime) -> None:
         """Note what a job took so far; writes when it is news, or old."""
@@ -112,8 +139,7 @@ class Ledger:
         return self._known[name]
 
     def _write(self, go: Go, entry: Entry) -> None:
-        content = json.dumps(asdict(entry), indent=2, allow_nan=False) + "\n"
-        self._bucket.write(self._uri(_name(go)), content.encode())
+        self._bucket.write(self._uri(_name(go)), _written(entry))
         self._known[_name(go)] = entry
 
     def _uri(self, name: str) -> str:
@@ -159,6 +185,10 @@ def read_entry(content: bytes) -> Entry | None:
         told: dict[str, Any] = json.loads(content)
         return Entry(**{field.name: told[field.name] for field in fields(Entry)})
     return None
+
+
+def _written(entry: Entry) -> bytes:
+    return (json.dumps(asdict(entry), indent=2, allow_nan=False) + "\n").encode()
 
 
 def _name(go: Go) -> str:

@@ -136,9 +136,10 @@ class CappedBackend:
         self._backend.wait(job, clock)
 
     def _spent_with(self, job: JobRef) -> float:
-        study = self._backend.study_of(job)
+        names = self._backend.names_of(job)
         with passing():
             entries = entries_of(self._plan.root, self._bucket)
-        entries = tuple(entry for entry in entries if entry.study != study.key)
+        # Of the same study there may be jobs that no listing shows any more: they were paid for.
+        entries = tuple(entry for entry in entries if entry.job not in names)
         others = spent_usd(entries, sweep=self._plan.sweep_key, since=self._since)
         return others + (self._quote.usd(self._backend.machine_s(job)) or 0.0)

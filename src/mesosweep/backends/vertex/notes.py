@@ -40,12 +40,5 @@ def _notes(study: Study, settings: JobSettings) -> Iterator[str]:
         )
     if study.sampler != _OUR_DEFAULT_SAMPLER:
         yield f"{where}: --sampler {study.sampler} is not used: Vertex AI chooses by itself."
-    if study.parallel > settings.max_failed_trials and study.load is None:
-        few, many = settings.max_failed_trials, study.parallel
-        yield (
-            f"{where}: until a trial of this image has come to something, {few} run at a time and "
-            f"not {many}, so that one that cannot start costs {few} (the hours told here are with "
-            f"{many}): a small `launch` shows that it can, or --max-failed-trials {many}."
-        )
     hours = timeout_s(study, settings) / 3_600
     yield f"{where}: a trial that takes longer than {hours:.2g} h is ended by Vertex AI."

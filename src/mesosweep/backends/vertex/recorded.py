@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from mesosweep.backends.vertex.request import Go
+from mesosweep.domain.space import Value
 from mesosweep.domain.trial import Checkpoint, Progress, Trial
 from mesosweep.records.layout import TrialFolder
 from mesosweep.records.metrics import Damaged, read_trial
@@ -44,11 +46,18 @@ def as_recorded(trial: Trial, go: Go, bucket: Bucket) -> Trial:
     """Return a trial with all that its worker wrote of it, where it wrote anything.
 
     The record beats the service: a trial that has one has ended, whatever became of its
-    job. A trial that the service calls finished and that has none cannot be used.
+    job. A trial that the service calls finished and that has none cannot be used, nor one
+    whose record is of other values than the service chose.
     """
     folder = f"{go.folder}/{trial.trial_id}"
     record = read_record(folder, bucket)
     match record:
+        case Trial() if (name := _contradicted(trial, record)) is not None:
+            reason = (
+                f"another trial wrote here: {folder}/metrics.json tells of {name} "
+                f"{record.assignment[name]!r}, and Vertex AI chose {trial.assignment[name]!r}"
+            )
+            return replace(trial, status="failed", reason=reason)
         case Trial():
             return replace(
                 record,
@@ -96,6 +105,19 @@ def read_progress(folder: str, bucket: Bucket) -> Progress | None:
         # The first line may be cut; a line that is not JSON is passed over.
         local.progress.write_bytes(content)
         return latest_progress(local.progress)
+
+
+def _contradicted(trial: Trial, record: Trial) -> str | None:
+    """Return the first parameter of which a record has another value than the service."""
+    both = ((n, chosen, record.assignment.get(n)) for n, chosen in trial.assignment.items())
+    return next((name for name, chosen, had in both if _differ(chosen, had)), None)
+
+
+def _differ(chosen: Value, had: Value | None) -> bool:
+    # An argument may be spelled with fewer digits than the service keeps.
+    if isinstance(chosen, int | float) and isinstance(had, int | float):
+        return not math.isclose(chosen, had, rel_tol=1e-6)
+    return isinstance(chosen, str) and isinstance(had, str) and chosen != had
 
 
 def _moved(checkpoint: Checkpoint | None, place: str, folder: str) -> Checkpoint | None:

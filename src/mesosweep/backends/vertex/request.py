@@ -43,8 +43,6 @@ class Go:
     """How many this job is asked for; what earlier ones finished is not asked for again."""
     folder: str
     """`gs://…/stage<N>[_a<k>]`: trial folders lie below it."""
-    parallel: int | None = None
-    """At most so many of them at a time; None for as many as the study says."""
 
     @classmethod
     def first(cls, study: Study) -> Go:
@@ -58,13 +56,12 @@ def build_request(study: Study, settings: JobSettings, go: Go) -> Request:
         SettingsError: the service cannot run such a study; says why.
     """
     _check(study)
-    parallel = min(study.parallel, go.trials, go.parallel or study.parallel)
     return {
         "displayName": _display_name(study, go),
         "labels": labels_of(study, settings.labels, attempt=go.attempt),
         "studySpec": study_spec(study, settings),
         "maxTrialCount": go.trials,
-        "parallelTrialCount": parallel,
+        "parallelTrialCount": min(study.parallel, go.trials),
         "maxFailedTrialCount": min(settings.max_failed_trials, go.trials),
         "trialJobSpec": {
             "workerPoolSpecs": [
@@ -121,12 +118,6 @@ def arguments(study: Study, go: Go) -> tuple[str, ...]:
     place = 1 + max(i for i, word in enumerate(told) if word.startswith("--attempt="))
     told[place:place] = [f"--output-dir={mounted(go.folder)}", f"--study={study_uri(go)}"]
     return tuple(told)
-
-
-def image_of(job: Mapping[str, Any]) -> str:
-    """Return the image that a job of ours runs; empty where it does not say."""
-    pools = job.get("trialJobSpec", {}).get("workerPoolSpecs") or [{}]
-    return str(pools[0].get("containerSpec", {}).get("imageUri", ""))
 
 
 def study_uri(go: Go) -> str:

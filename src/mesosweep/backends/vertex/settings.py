@@ -83,8 +83,7 @@ class JobSettings:
     """Environment of the container that is never shown, e.g. WANDB_API_KEY."""
     early_stopping: EarlyStopping = "none"
     max_failed_trials: int = 3
-    """So many failed trials fail the job: what an image that cannot start may cost. Until a
-    trial of the image came to something, no more than these run at a time."""
+    """So many failed trials fail the job; what runs beside them is let go with it."""
     trial_s: Mapping[int, float] = field(default_factory=dict)
     """Stage → seconds that one of its trials is expected to take, where that was estimated."""
     any_machine: bool = False

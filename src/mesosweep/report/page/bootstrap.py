@@ -77,7 +77,6 @@ def difference_interval(
     """Return how far one mean lies above another, with a bootstrap interval.
 
     None where a score is not finite, or of a single episode.
-
     """
     ours, theirs = _drawn_mean(first), _drawn_mean(second)
     if ours is None or theirs is None:

@@ -28,11 +28,14 @@ def repeats(sweep: Sweep) -> Markup:
     parts = []
     for path in sorted((sweep.root / "verify").glob(f"*/{NAME}")):
         told = json_object(path)
-        stage = by_number.get(told.get("stage", 0))
-        if stage is None or not _entries(told):
+        number_of = told.get("stage")
+        if not isinstance(number_of, int) or not _entries(told):
             parts.append(tag("p", f"{path} cannot be read.", class_="warn"))
-            continue
-        parts.append(_verified(stage, told))
+        elif (stage := by_number.get(number_of)) is None:
+            words = f"{path} is of stage {number_of}, of which nothing is on this page."
+            parts.append(tag("p", words, class_="quiet"))
+        else:
+            parts.append(_verified(stage, told))
     if not parts:
         words = "Whether the winners are better than the next ones was not tried: "
         command = shlex.join(["mesosweep", "verify", str(sweep.root), "--top", "3", "--seeds", "5"])
@@ -110,5 +113,9 @@ def _verdict(beats: Mapping[str, Any]) -> Markup | None:
     if not beats:
         return None
     if beats.get("distinguishable") is True:
+        odds = finite(mapping(beats.get("probability")).get("value"))
+        # The order is that of the interquartile means; runs may beat one another the other way.
+        if odds is not None and odds < 0.5:
+            return tag("span", "clearly below", class_="badge no")
         return tag("span", "clearly", class_="badge ok")
     return tag("span", "not distinguishable", class_="badge")

@@ -17,6 +17,16 @@ def json_object(path: Path) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def is_damaged(path: Path) -> bool:
+    """Whether a file is there and holds no JSON object that can be read."""
+    try:
+        return not isinstance(json.loads(path.read_text(encoding="utf-8")), dict)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError):
+        return True
+
+
 def mapping(value: object) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}

@@ -14,7 +14,7 @@ from mesosweep.records.metrics import Damaged, read_metrics
 from mesosweep.records.progress import latest_progress
 from mesosweep.report.results.folders import StageFolder
 from mesosweep.report.results.gates import Gates, panel_of, verdict
-from mesosweep.report.results.loose import json_object, mapping, text
+from mesosweep.report.results.loose import is_damaged, json_object, mapping, text
 from mesosweep.report.results.rows import Cell, Row, finite
 
 UNKNOWN = "unknown"
@@ -64,9 +64,16 @@ def read_row(path: Path, stage: StageFolder, *, named: Named, gates: Gates) -> R
     if isinstance(record, Damaged):
         reason = record.reason.removeprefix(f"{folder.metrics}: ").rstrip(".")
         return replace(row, status="unreadable", reason=f"metrics.json {reason}")
+    damaged = not config and is_damaged(folder.stage_config)
     if record is None:
-        return replace(row, reason=_how_far(folder, run))
-    return _ended(row, record)
+        far = _how_far(folder, run)
+        told_of = f"stage_config.json cannot be read; {far}" if damaged else far
+        return replace(row, reason=told_of)
+    row = _ended(row, record)
+    if not damaged:
+        return row
+    told_of = "stage_config.json cannot be read: what was trained is told by metrics.json alone"
+    return replace(row, reason="; ".join(filter(None, (row.reason, told_of))))
 
 
 def _ended(row: Row, record: Mapping[str, Any]) -> Row:

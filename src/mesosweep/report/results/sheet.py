@@ -55,7 +55,7 @@ def cells(row: Row) -> Mapping[str, Cell]:
         "attempt": row.attempt,
         "run_seed": row.run_seed,
         "status": row.status,
-        "reason": one_line(row.reason),
+        "reason": _joined(row.reason),
         "origin": row.origin,
         "best_mean_reward": row.best_mean_reward,
         "best_mean_episode_length": row.best_mean_episode_length,
@@ -87,6 +87,6 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     write_text(path, csv_text(rows))
 
 
-def one_line(text: str | None) -> str | None:
-    """Return a reason on one line."""
+def _joined(text: str | None) -> str | None:
+    """Return all lines of a reason as one."""
     return " ".join(text.split()) if text else None
