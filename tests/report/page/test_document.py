@@ -233,6 +233,15 @@ class TestFilms:
 
         assert film.caption == "stage 1 balance, trial 0"
 
+    def test_a_film_of_any_name_in_the_sweeps_folder_is_found_once(self, tmp_path: Path) -> None:
+        root = make_up_sweep(tmp_path, MadeUp(trials=1))
+        (root / "the_hunt.mp4").write_bytes(b"a film")
+        (root / "stage3.mp4").write_bytes(b"another")
+
+        films = films_of(sweeps_below(root)[0])
+
+        assert [film.caption for film in films] == ["stage 3 strike", "the hunt"]
+
     def test_what_is_too_large_is_named_and_left_out(self, tmp_path: Path) -> None:
         root = make_up_sweep(tmp_path, MadeUp(trials=1))
         (root / "stage3.mp4").write_bytes(b"x" * 600)

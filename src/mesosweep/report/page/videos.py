@@ -32,7 +32,7 @@ class Film:
 
 
 def films_of(sweep: Sweep, given: Sequence[Path] = ()) -> tuple[Film, ...]:
-    """Return what was given, and what lies beside the stages and in the winners' folders."""
+    """Return what was given, and what lies in the winners' folders and beside the stages."""
     found = [Film(path, path.stem.replace("_", " ")) for path in given]
     for stage in reversed(sweep.stages):
         caption = f"stage {stage.title}"
@@ -40,8 +40,12 @@ def films_of(sweep: Sweep, given: Sequence[Path] = ()) -> tuple[Film, ...]:
         if stage.winner is not None:
             whose = f"{caption}, trial {stage.winner.trial_id}"
             found += [Film(path, whose) for path in _beside(stage.winner.folder, "*")]
-    # One that fits two patterns is shown once, as it was found first.
-    return tuple({film.path.resolve(): film for film in reversed(found)}.values())[::-1]
+    found += [Film(path, path.stem.replace("_", " ")) for path in _beside(sweep.root, "*")]
+    # One that fits two patterns is shown once, where and as it was found first.
+    shown: dict[Path, Film] = {}
+    for film in found:
+        shown.setdefault(film.path.resolve(), film)
+    return tuple(shown.values())
 
 
 def _beside(folder: Path, pattern: str) -> Iterator[Path]:
