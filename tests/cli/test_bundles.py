@@ -150,6 +150,15 @@ def test_seeds_are_chosen_or_the_sweeps_own_never_both(mesosweep: Mesosweep) -> 
 
 
 @pytest.mark.usefixtures("swept")
+def test_rows_of_episodes_go_into_a_file_that_has_a_name(mesosweep: Mesosweep, here: Path) -> None:
+    said = mesosweep("evaluate", winner(1), "--episodes", "1", "--csv", "-")
+
+    assert said.code == 2
+    assert "--csv -: the rows go into a file" in said.error
+    assert not (here / "-").exists()
+
+
+@pytest.mark.usefixtures("swept")
 def test_one_episode_has_no_interval(mesosweep: Mesosweep) -> None:
     said = mesosweep("evaluate", "stage1", "--episodes", "1")
 

@@ -117,6 +117,11 @@ def evaluate(
             f"--seed {seed}: the episodes of --block {block} have seeds of their own.",
             hint="Leave out one of the two.",
         )
+    if csv == Path("-"):
+        raise UsageError(
+            "--csv -: the rows go into a file; what is printed is a summary of them.",
+            hint="Name a file, --csv episodes.csv, or print all with --json.",
+        )
     opened = open_named(bundle, flags, stage=stage, registry=Registry())
     if block is Block.FRESH:
         first, count = seed or 0, episodes or _FRESH

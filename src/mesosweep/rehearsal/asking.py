@@ -21,7 +21,7 @@ class Asking:
 
     def wait(self) -> None:
         """Let the service get on; called between two looks at a job."""
-        raise NotImplementedError
+        raise NotImplementedError  # whoever derives from this says it
 
     def spec(self, mode: str) -> v1.CustomJobSpec:
         container = v1.ContainerSpec(

@@ -33,15 +33,15 @@ class BackendSuite:
     """An assignment whose trial fails in the backend under test."""
 
     def open_backend(self) -> Backend:
-        raise NotImplementedError
+        raise NotImplementedError  # whoever derives from this says it
 
     def study(self) -> Study:
         """Return a study of four short trials, two at a time."""
-        raise NotImplementedError
+        raise NotImplementedError  # whoever derives from this says it
 
     def clock(self) -> Clock:
         """Return what the backend's `wait` is handed."""
-        raise NotImplementedError
+        raise NotImplementedError  # whoever derives from this says it
 
     def settle(self, backend: Backend, job: JobRef, *, polls: int = 5_000) -> StudySnapshot:
         """Poll until the study has ended."""

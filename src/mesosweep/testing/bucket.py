@@ -78,7 +78,7 @@ class BucketSuite:
     """Derive a test class, and give it `open_bucket`: each call opens the same bucket anew."""
 
     def open_bucket(self) -> Bucket:
-        raise NotImplementedError
+        raise NotImplementedError  # whoever derives from this says it
 
     def test_what_was_written_is_read_by_the_next_who_opens_it(self) -> None:
         self.open_bucket().write(f"{ROOT}/stage1/a.json", b"12345")

@@ -37,7 +37,7 @@ class LearnerSuite:
 
     def make_learner(self) -> Learner:
         """Return a new learner."""
-        raise NotImplementedError
+        raise NotImplementedError  # whoever derives from this says it
 
     @pytest.fixture
     def ground(self) -> TinyGround:
