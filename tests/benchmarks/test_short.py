@@ -19,6 +19,7 @@ NUMBER = re.compile(r"\d+\.\d+")
     ("words", "rows"),
     [
         (["env.py", "--lanes", "4"], ["mj_step", "batch", "dummy", "subproc"]),
+        (["evaluation.py"], ["1 balance", "2 locomotion", "3 strike", "all "]),
         (["sac.py"], ["64x64", "256x256"]),
         (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "64 envs"]),
         (["curves.py"], ["velociraptor, balance", "Pendulum-v1"]),
@@ -28,7 +29,7 @@ NUMBER = re.compile(r"\d+\.\d+")
             ["median", "halving", "Optuna Hyper", "NASBench201 imagenet"],
         ),
     ],
-    ids=["env", "sac", "ppo", "curves", "search", "stopping"],
+    ids=["env", "evaluation", "sac", "ppo", "curves", "search", "stopping"],
 )
 def test_a_benchmark_prints_its_table(words: list[str], rows: list[str]) -> None:
     if words[0] in ("search.py", "stopping.py"):
