@@ -45,7 +45,9 @@ def checks(session: nox.Session) -> None:
     session.run("mypy")
     session.run("lint-imports")
     # A process per core; a file's tests stay together, as they may share what is slow to make.
-    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs, env=THREADS)
+    # Files begin in the order of tests/conftest.py, not those of most tests first.
+    workers = ("-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder")
+    session.run("pytest", *workers, *session.posargs, env=THREADS)
 
 
 @nox.session
@@ -53,6 +55,13 @@ def tests(session: nox.Session) -> None:
     """Run the suite on the running interpreter: warnings are errors, branches are counted."""
     install(session, "test")
     session.run("pytest", "--cov", "--cov-report=term:skip-covered", *session.posargs, env=THREADS)
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """Run the tests that train at length what `checks` proves in small; takes minutes each."""
+    install(session, "test")
+    session.run("pytest", "-m", "long", *session.posargs, env=THREADS)
 
 
 @nox.session
@@ -102,7 +111,9 @@ def plugins(session: nox.Session) -> None:
     session.install(*nox.project.dependency_groups(PYPROJECT, "test"))
     for name in PLUGINS:
         session.install(*PINNED, str(next(wheels.glob(f"{name.replace('-', '_')}-*"))))
-        session.run("pytest", "-n", "auto", f"plugins/{name}/tests", *session.posargs, env=THREADS)
+        session.run(
+            "pytest", "-n", "logical", f"plugins/{name}/tests", *session.posargs, env=THREADS
+        )
         # Alone each time: no plugin may lean on another.
         session.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", name)
 

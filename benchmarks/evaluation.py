@@ -67,7 +67,7 @@ def main() -> int:
     parser.add_argument("--species", default="velociraptor")
     parser.add_argument("--timesteps", type=int, default=60_000)
     parser.add_argument("--eval-freq", type=int, default=10_000)
-    parser.add_argument("--short", action="store_true", help="a few seconds: a rollout each")
+    parser.add_argument("--short", action="store_true", help="a few seconds: a rollout of stage 1")
     options = parser.parse_args()
     timesteps, every = (2_048, 2_048) if options.short else (options.timesteps, options.eval_freq)
     registry = Registry()
@@ -79,7 +79,7 @@ def main() -> int:
     took = []
     with tempfile.TemporaryDirectory() as place:
         before: TrialFolder | None = None
-        for stage in stages:
+        for stage in stages[:1] if options.short else stages:
             folder = TrialFolder(Path(place, f"stage{stage.number}", "local"))
             words = ["--species", species.name, "--stage", str(stage.number), "--seed", "1"]
             words += ["--timesteps", str(timesteps), "--eval-freq", str(every)]

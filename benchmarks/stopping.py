@@ -26,9 +26,8 @@ import json
 import os
 import sys
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import starmap
 from pathlib import Path
 from statistics import fmean
@@ -41,9 +40,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import optuna
 from benchmarks.recorded import Record, learning_curves, of_curves, of_seeds
 from benchmarks.replay import Judge, Optunas, Outcome, replayed
-from benchmarks.tables import MISSING, interval, names, tables
+from benchmarks.tables import MISSING, names, tables
+from benchmarks.verdicts import Run, by_table, printed
 from rich.console import Console
-from rich.table import Table as Printed
 
 from mesosweep.domain.stopping import Rule, Stopping
 from mesosweep.plugins import SAMPLERS, Registry
@@ -56,28 +55,6 @@ SPENT = 20
 OURS: tuple[Rule, ...] = ("median", "halving")
 OPTUNAS = ("Optuna median", "Optuna halving", "Optuna Hyperband")
 RULES = (*OURS, *OPTUNAS)
-EQUAL = 0.02
-"""Of the way from a table's median to its best: less than this is no loss that matters."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One sweep under one rule, beside the same sweep without."""
-
-    kind: str
-    table: str
-    seed: int
-    trials: int
-    rule: str
-    steps: int
-    saved: float
-    stopped: int
-    best_lost: bool
-    worth: float
-    gained: float
-    """In worth, over the full sweep."""
-    spent: float | None
-    """The same for a sweep under the rule that trains as many steps as the full one; None: not asked."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -184,67 +161,6 @@ def optunas(rule: str | None, *, looks: int, seed: int) -> Judge:
     if rule == "Optuna halving":
         return Optunas(optuna.pruners.SuccessiveHalvingPruner(), seed=seed)
     return Optunas(optuna.pruners.HyperbandPruner(max_resource=looks), seed=seed)
-
-
-def printed(runs: Sequence[Run], repeats: int) -> Printed:
-    told = Printed(
-        title=f"Hopeless trials ended early; {repeats} repeats (seeds 0 to {repeats - 1}), two trials at a time",
-        caption="Worth: 0 at a table's median, 1 at its best; differences with 95 % intervals (bootstrap over "
-        "repeats within tables). "
-        f"As good: the interval lies above -{EQUAL}; no: below it. At equal steps: what was saved is spent on more trials.",
-    )
-    for column in ("record", "tables", "trials", "rule"):
-        told.add_column(column, no_wrap=True)
-    for column in ("steps saved", "best lost"):
-        told.add_column(column, justify="right")
-    for column in ("worth, to the full sweep", "as good", "worth at equal steps"):
-        told.add_column(column, justify="right", no_wrap=True)
-    groups: dict[tuple[str, int, str], list[Run]] = defaultdict(list)
-    for run in runs:
-        groups[run.kind, run.trials, run.rule].append(run)
-    for (kind, total, rule), group in groups.items():
-        gained, low, high = interval((run.table, run.gained) for run in group)
-        spent = [(run.table, run.spent) for run in group if run.spent is not None]
-        told.add_row(
-            kind,
-            str(len({run.table for run in group})),
-            str(total),
-            rule,
-            f"{fmean(run.saved for run in group):.0%}",
-            f"{fmean(run.best_lost for run in group):.0%}",
-            f"{gained:+.3f} ({low:+.3f} to {high:+.3f})",
-            as_good(low, high),
-            "{:+.3f} ({:+.3f} to {:+.3f})".format(*interval(spent)) if spent else "",
-        )
-    return told
-
-
-def as_good(low: float, high: float) -> str:
-    """Return what an interval of the winner's worth, less that of the full sweep, tells."""
-    if low > -EQUAL:
-        return "yes"
-    return "no" if high < -EQUAL else "cannot tell"
-
-
-def by_table(runs: Iterable[Run]) -> Printed:
-    told = Printed(title="Table by table; means over the repeats")
-    for column in ("table", "trials", "rule"):
-        told.add_column(column, no_wrap=True)
-    for column in ("steps saved", "best lost", "worth, to the full sweep"):
-        told.add_column(column, justify="right", no_wrap=True)
-    groups: dict[tuple[str, int, str], list[Run]] = defaultdict(list)
-    for run in runs:
-        groups[run.table, run.trials, run.rule].append(run)
-    for (table, total, rule), group in groups.items():
-        told.add_row(
-            table,
-            str(total),
-            rule,
-            f"{fmean(run.saved for run in group):.0%}",
-            f"{sum(run.best_lost for run in group)} of {len(group)}",
-            f"{fmean(run.gained for run in group):+.3f}",
-        )
-    return told
 
 
 if __name__ == "__main__":

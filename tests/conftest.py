@@ -1,8 +1,15 @@
-"""What all tests share: how long a property may take is the machine's business."""
+"""What all tests share: their order, and that a property may take as long as the machine needs."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("mesosweep", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mesosweep")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that hold slow tests: one of them at the end would leave cores idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)

@@ -64,6 +64,19 @@ def test_help_loads_no_pydantic_either(tmp_path: Path) -> None:
     assert "pydantic" not in loaded_by(LIGHT["--help"], tmp_path)
 
 
+def test_a_trial_whose_learner_needs_no_torch_loads_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "plugins" / "mesosweep-counting"))
+    monkeypatch.setenv("CLOUD_ML_TRIAL_ID", "1")
+    words = ["trial", "--species", "counting", "--algorithm", "count", "--output-dir", "trials"]
+
+    loaded = loaded_by([*words, "--timesteps", "20", "--eval-freq", "10"], tmp_path)
+
+    assert (tmp_path / "trials" / "1" / "metrics.json").exists()
+    assert loaded.isdisjoint({"torch", "stable_baselines3"})
+
+
 def test_each_floor_rests_on_the_ones_below_it() -> None:
     linter = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
     if linter is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,7 @@ LEARNERS: Mapping[str, type[SB3Learner]] = {
 }
 
 
-@pytest.fixture(params=LEARNERS)
+@pytest.fixture(params=LEARNERS, scope="module")
 def name(request: pytest.FixtureRequest) -> str:
     found: str = request.param
     return found
@@ -60,12 +61,12 @@ def ground() -> TinyGround:
     return TinyGround()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def learner_of() -> Callable[[str], SB3Learner]:
     return lambda name: LEARNERS[name]()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lesson_of() -> Callable[..., Lesson]:
     """Return a function of name and changes; `hyperparameters` are laid over quick ones."""
 
@@ -119,17 +120,34 @@ def seen_in_training(
     return train
 
 
+@pytest.fixture(scope="session")
+def parents(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Lesson], Path]:
+    """Return a function that trains a parent, each only once, and returns its folder."""
+    trained: dict[str, Path] = {}
+
+    def a_folder(name: str, lesson: Lesson) -> Path:
+        # Of the same lesson comes the same policy, to the last bit.
+        which = f"{name} {lesson}"
+        if which not in trained:
+            folder = tmp_path_factory.mktemp("parent")
+            learner, ground = LEARNERS[name](), TinyGround()
+            learner.train(lesson, ground, Recorder(ground, folder / "observed"))
+            (folder / "left").mkdir()
+            learner.save_final(folder / "left" / "parent.zip")
+            trained[which] = folder / "left"
+        return trained[which]
+
+    return a_folder
+
+
 @pytest.fixture
 def parent_of(
-    learner_of: Callable[[str], SB3Learner], lesson_of: Callable[..., Lesson], tmp_path: Path
+    parents: Callable[[str, Lesson], Path], lesson_of: Callable[..., Lesson], tmp_path: Path
 ) -> Callable[..., Path]:
-    """Return a function that trains a parent and returns its policy zip."""
+    """Return a function that returns the policy zip of a trained parent, the test's own to break."""
 
     def a_parent(name: str, **changes: Any) -> Path:
-        learner, ground = learner_of(name), TinyGround()
-        learner.train(lesson_of(name, **changes), ground, Recorder(ground, tmp_path / "parent"))
-        path = tmp_path / "parent.zip"
-        learner.save_final(path)
-        return path
+        shutil.copytree(parents(name, lesson_of(name, **changes)), tmp_path, dirs_exist_ok=True)
+        return tmp_path / "parent.zip"
 
     return a_parent

@@ -28,19 +28,22 @@ def no_file_above(n_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.parametrize("room", [0, 1_000, 5_000])
-def test_a_policy_that_finds_no_room(
+@pytest.fixture(scope="module")
+def trained(
     name: str,
-    room: int,
     learner_of: Callable[[str], SB3Learner],
     lesson_of: Callable[..., Lesson],
-    tmp_path: Path,
-) -> None:
+    tmp_path_factory: pytest.TempPathFactory,
+) -> SB3Learner:
     learner, ground = learner_of(name), TinyGround()
-    learner.train(lesson_of(name), ground, Recorder(ground, tmp_path))
+    learner.train(lesson_of(name), ground, Recorder(ground, tmp_path_factory.mktemp("trained")))
+    return learner
 
+
+@pytest.mark.parametrize("room", [0, 1_000, 5_000])
+def test_a_policy_that_finds_no_room(trained: SB3Learner, room: int, tmp_path: Path) -> None:
     with no_file_above(room), pytest.raises(OSError, match="File too large"):
-        learner.save_final(tmp_path / "final.zip")
+        trained.save_final(tmp_path / "final.zip")
 
 
 @pytest.mark.parametrize("numbers", [0, 40_000], ids=["tensors", "arrays"])

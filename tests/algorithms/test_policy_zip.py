@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -20,20 +21,29 @@ from gymnasium import spaces
 
 from mesosweep.algorithms._weights import put_policy, read_policy
 from mesosweep.domain.errors import CheckpointDamaged
+from mesosweep.ports import Lesson
 from mesosweep.testing.tiny import SIZE, TinyGround
 
 ParentOf = Callable[..., Path]
 OBSERVATIONS = np.random.default_rng(0).normal(size=(8, SIZE)).astype(np.float32)
 
+KINDS = {
+    "ppo": "stable_baselines3 PPO",
+    "sac": "stable_baselines3 SAC",
+    "tqc": "sb3_contrib TQC",
+    "crossq": "sb3_contrib CrossQ",
+    "trpo": "sb3_contrib TRPO",
+}
+
 _PLAIN = """
 import sys
 sys.modules["mesosweep"] = None  # an import of it raises
 import importlib, numpy
-kind = getattr(importlib.import_module(sys.argv[4]), sys.argv[1])
-model = kind.load(sys.argv[2], device="cpu")
-assert not any(name.startswith("mesosweep.") for name in sys.modules)
-numpy.savez(sys.argv[3], **{k: t.numpy() for k, t in model.policy.state_dict().items()})
-print(float(model.lr_schedule(1.0)))
+for package, kind, zip in (words.split(" ", 2) for words in sys.argv[1:]):
+    model = getattr(importlib.import_module(package), kind).load(zip, device="cpu")
+    assert not any(name.startswith("mesosweep.") for name in sys.modules)
+    numpy.savez(zip + ".npz", **{k: t.numpy() for k, t in model.policy.state_dict().items()})
+    print(float(model.lr_schedule(1.0)))
 """
 
 
@@ -49,26 +59,30 @@ def rewritten(path: Path, change: Callable[[str, bytes], bytes | None]) -> None:
 
 
 def test_plain_sb3_opens_it_where_mesosweep_is_not_installed(
-    name: str, parent_of: ParentOf, tmp_path: Path
+    parents: Callable[[str, Lesson], Path], lesson_of: Callable[..., Lesson], tmp_path: Path
 ) -> None:
-    path = parent_of(name, hyperparameters={"learning_rate": 1e-3, "learning_rate_end": 5e-4})
+    falls = {"learning_rate": 1e-3, "learning_rate_end": 5e-4}
+    paths = {name: tmp_path / f"{name}.zip" for name in KINDS}
+    for name, path in paths.items():
+        folder = parents(name, lesson_of(name, hyperparameters=falls))
+        shutil.copy(folder / "parent.zip", path)
 
-    package = "stable_baselines3" if name in {"ppo", "sac"} else "sb3_contrib"
-    kind = "CrossQ" if name == "crossq" else name.upper()
+    # One process for all: most of its time is the start of torch.
     found = subprocess.run(
-        [sys.executable, "-c", _PLAIN, kind, str(path), str(tmp_path / "found.npz"), package],
+        [sys.executable, "-c", _PLAIN, *(f"{KINDS[name]} {path}" for name, path in paths.items())],
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert found.returncode == 0, found.stderr
-    assert float(found.stdout) == 5e-4
-    ours = read_policy(path, algorithm=name).policy  # type: ignore[arg-type]  # the fixture's names
-    with np.load(tmp_path / "found.npz") as theirs:
-        assert set(theirs.files) == set(ours)
-        for key, tensor in ours.items():
-            np.testing.assert_array_equal(theirs[key], tensor.numpy())
+    assert list(map(float, found.stdout.split())) == [5e-4] * len(KINDS)
+    for name, path in paths.items():
+        ours = read_policy(path, algorithm=name).policy  # type: ignore[arg-type]  # the table's names
+        with np.load(f"{path}.npz") as theirs:
+            assert set(theirs.files) == set(ours)
+            for key, tensor in ours.items():
+                np.testing.assert_array_equal(theirs[key], tensor.numpy())
 
 
 class _Bomb:

@@ -24,7 +24,6 @@ from mesosweep.testing.tiny import Recorder, TinyEnvs, TinyGround
 
 LessonOf = Callable[..., Lesson]
 LearnerOf = Callable[[str], SB3Learner]
-ParentOf = Callable[..., Path]
 
 
 def tensors(learner: SB3Learner) -> dict[str, th.Tensor]:
@@ -55,30 +54,43 @@ def assert_equal(one: SB3Learner, two: SB3Learner) -> None:
         assert th.equal(tensor, second[key]), key
 
 
-@pytest.fixture
-def lesson(name: str, lesson_of: LessonOf, parent_of: ParentOf) -> Lesson:
+@pytest.fixture(scope="module")
+def lesson(name: str, lesson_of: LessonOf, parents: Callable[[str, Lesson], Path]) -> Lesson:
     """Return a lesson in which everything changes: schedules, warm-up and ramp."""
     slow = {"train_freq": 4} if name in {"sac", "tqc", "crossq"} else {}
     return lesson_of(
         name,
-        parent=parent_of(name),
-        timesteps=1_501,
-        eval_freq=200,
-        save_freq=400,
+        parent=parents(name, lesson_of(name)) / "parent.zip",
+        timesteps=901,
+        eval_freq=120,
+        save_freq=240,
         hyperparameters={"learning_rate_end": 1e-5, "schedule": "cosine", **slow},
         curriculum={"warmup_fraction": 0.1, "ramp_fraction": 0.8, "ramp_start_value": 0.3},
         ramp_end=1.5,
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def unbroken(
-    name: str, lesson: Lesson, learner_of: LearnerOf, tmp_path: Path
+    name: str, lesson: Lesson, learner_of: LearnerOf, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[SB3Learner, Recorder]:
+    """Return who learned the lesson in one go, and what was seen of it: to be compared with."""
     learner, ground = learner_of(name), TinyGround()
-    recorder = Recorder(ground, tmp_path / "whole")
+    recorder = Recorder(ground, tmp_path_factory.mktemp("whole"))
     learner.train(lesson, ground, recorder)
     return learner, recorder
+
+
+@pytest.fixture(scope="module")
+def left(
+    name: str, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return the checkpoint that a training leaves which was stopped after a hundred steps."""
+    ground = TinyGround()
+    recorder = Recorder(ground, tmp_path_factory.mktemp("left"), stop_at=100)
+    with pytest.raises(Interrupted):
+        learner_of(name).train(lesson_of(name), ground, recorder)
+    return recorder.checkpoints[max(recorder.checkpoints)]
 
 
 def test_from_every_periodic_checkpoint(
@@ -113,10 +125,10 @@ def test_after_being_stopped_again_and_again(
     tmp_path: Path,
 ) -> None:
     resume: Path | None = None
-    for round_, stop_at in enumerate((200, 600, 1_100)):
+    for round_, stop_at in enumerate((120, 360, 660)):
         ground = TinyGround()
         recorder = Recorder(ground, tmp_path / f"round-{round_}", stop_at=stop_at)
-        with pytest.raises(Interrupted, match="of 1501 steps"):
+        with pytest.raises(Interrupted, match="of 901 steps"):
             learner_of(name).train(replace(lesson, resume=resume), ground, recorder)
         resume = recorder.checkpoints[max(recorder.checkpoints)]
         assert all(envs.is_closed for envs in ground.opened)
@@ -158,6 +170,26 @@ HARD: Mapping[str, Any] = {
 updates that end between two of the target network's, evaluations in the middle of a cycle."""
 
 
+@pytest.fixture(scope="module")
+def in_one_go(
+    learner_of: LearnerOf, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Lesson], tuple[SB3Learner, Recorder]]:
+    """Return a function that trains in one go, each algorithm only once."""
+    trained: dict[str, tuple[Lesson, SB3Learner, Recorder]] = {}
+
+    def train(name: str, lesson: Lesson) -> tuple[SB3Learner, Recorder]:
+        if name not in trained:
+            learner, ground = learner_of(name), TinyGround()
+            recorder = Recorder(ground, tmp_path_factory.mktemp("whole"))
+            learner.train(lesson, ground, recorder)
+            trained[name] = lesson, learner, recorder
+        learned, learner, recorder = trained[name]
+        assert learned == lesson
+        return learner, recorder
+
+    return train
+
+
 @pytest.mark.parametrize(
     ("name", "ask"),
     [
@@ -166,14 +198,19 @@ updates that end between two of the target network's, evaluations in the middle 
     ],
 )
 def test_where_there_is_a_memory_it_goes_on_from_anywhere_in_a_cycle(
-    name: str, ask: int, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
+    *,
+    name: str,
+    ask: int,
+    lesson_of: LessonOf,
+    learner_of: LearnerOf,
+    in_one_go: Callable[[str, Lesson], tuple[SB3Learner, Recorder]],
+    tmp_path: Path,
 ) -> None:
     known = learner_of(name).algorithm.hyperparameters
     hard = {key: value for key, value in HARD.items() if key in known}
     lesson = lesson_of(name, hyperparameters=hard, timesteps=101, eval_freq=12)
-    whole, ground = learner_of(name), TinyGround()
-    told = Recorder(ground, tmp_path / "whole")
-    whole.train(lesson, ground, told)
+    whole, told = in_one_go(name, lesson)
+    ground = TinyGround()
 
     class AtTheAsk(Recorder):
         def should_stop(self) -> bool:
@@ -235,12 +272,12 @@ def test_the_parent_need_not_be_there_any_more(
     tmp_path: Path,
 ) -> None:
     whole, told = unbroken
-    assert lesson.parent is not None
-    lesson.parent.unlink()
+    gone = tmp_path / "gone" / "parent.zip"
 
     last, ground = learner_of(name), TinyGround()
     resume = told.checkpoints[max(told.checkpoints)]
-    last.train(replace(lesson, resume=resume), ground, Recorder(ground, tmp_path / "last"))
+    rest = replace(lesson, parent=gone, resume=resume)
+    last.train(rest, ground, Recorder(ground, tmp_path / "last"))
 
     assert_equal(last, whole)
 
@@ -273,16 +310,13 @@ def test_a_damaged_checkpoint_is_named(
     name: str,
     part: str,
     fault: str,
+    left: Path,
     lesson_of: LessonOf,
     learner_of: LearnerOf,
     tmp_path: Path,
 ) -> None:
-    ground = TinyGround()
-    recorder = Recorder(ground, tmp_path, stop_at=100)
-    lesson = lesson_of(name)
-    with pytest.raises(Interrupted):
-        learner_of(name).train(lesson, ground, recorder)
-    folder = recorder.checkpoints[max(recorder.checkpoints)]
+    folder = Path(shutil.copytree(left, tmp_path / left.name))
+    ground, lesson = TinyGround(), lesson_of(name)
     content = (folder / part).read_bytes()
     (folder / part).unlink()
     if fault == "cut":
@@ -309,23 +343,14 @@ def test_a_checkpoint_of_another_training_is_refused(
             learner_of(name).train(lesson, ground, Recorder(ground, tmp_path / "x"))
 
 
-def test_no_pickle_is_in_a_checkpoint(
-    name: str, lesson_of: LessonOf, learner_of: LearnerOf, tmp_path: Path
-) -> None:
-    ground = TinyGround()
-    recorder = Recorder(ground, tmp_path, stop_at=100)
-    with pytest.raises(Interrupted):
-        learner_of(name).train(lesson_of(name), ground, recorder)
-    folder = recorder.checkpoints[max(recorder.checkpoints)]
-
-    assert sorted(path.name for path in folder.iterdir()) == [
+def test_no_pickle_is_in_a_checkpoint(name: str, left: Path) -> None:
+    assert sorted(path.name for path in left.iterdir()) == [
         "training.json",
         "training.npz",
         "training.pt",
     ]
-    assert json.loads((folder / "training.json").read_text())["structure"]["algorithm"] == name
-    th.load(folder / "training.pt", weights_only=True)
-    shutil.rmtree(folder)
+    assert json.loads((left / "training.json").read_text())["structure"]["algorithm"] == name
+    th.load(left / "training.pt", weights_only=True)
 
 
 def test_a_loss_that_is_no_number_ends_the_training_with_a_sentence(

@@ -28,7 +28,7 @@ def cloud_kill(benchmark_script: Callable[[str], ModuleType]) -> ModuleType:
 def test_nothing_is_lost_or_paid_twice(
     cloud_kill: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = cloud_kill.main(["--short", "--seed", "3"])
+    code = cloud_kill.main(["--short", "--runs", "6", "--seed", "3"])
 
     assert code == 0, capsys.readouterr().out
 

@@ -19,7 +19,7 @@ NUMBER = re.compile(r"\d+\.\d+")
     ("words", "rows"),
     [
         (["env.py", "--lanes", "4"], ["mj_step", "batch", "dummy", "subproc"]),
-        (["evaluation.py"], ["1 balance", "2 locomotion", "3 strike", "all "]),
+        (["evaluation.py"], ["1 balance", "all "]),
         (["sac.py"], ["64x64", "256x256"]),
         (["ppo.py"], ["physics alone", "SubprocVecEnv", "DummyVecEnv", "mesosweep", "64 envs"]),
         (["curves.py"], ["velociraptor, balance", "Pendulum-v1"]),

@@ -30,6 +30,11 @@ def tables(stopping: ModuleType) -> ModuleType:  # it says where its neighbours 
     return importlib.import_module("benchmarks.tables")
 
 
+@pytest.fixture
+def verdicts(stopping: ModuleType) -> ModuleType:
+    return importlib.import_module("benchmarks.verdicts")
+
+
 def test_every_table_counts_alike_however_often_it_was_repeated(tables: ModuleType) -> None:
     assert tables.interval([("a", 0.0)] * 9 + [("b", 1.0)]) == (0.5, 0.5, 0.5)
 
@@ -58,20 +63,20 @@ def test_an_interval_holds_the_mean_and_widens_with_the_noise(tables: ModuleType
     ],
 )
 def test_a_winner_is_as_good_only_if_the_interval_says_so(
-    stopping: ModuleType, low: float, high: float, told: str
+    verdicts: ModuleType, low: float, high: float, told: str
 ) -> None:
-    assert stopping.as_good(low, high) == told
+    assert verdicts.as_good(low, high) == told
 
 
-def test_every_table_has_its_row(stopping: ModuleType) -> None:
+def test_every_table_has_its_row(verdicts: ModuleType) -> None:
     runs = [
-        stopping.Run("seeds", table, seed, 20, "median", 10, 0.4, 3, lost, 0.9, gained, None)
+        verdicts.Run("seeds", table, seed, 20, "median", 10, 0.4, 3, lost, 0.9, gained, None)
         for table, gained in (("car", -0.5), ("kc1", 0.25))
         for seed, lost in enumerate((True, False))
     ]
     told = io.StringIO()
 
-    Console(width=140, file=told).print(stopping.by_table(runs))
+    Console(width=140, file=told).print(verdicts.by_table(runs))
 
     rows = [line for line in told.getvalue().splitlines() if "40%" in line]
     assert ["car" in rows[0], "1 of 2" in rows[0], "-0.500" in rows[0]] == [True] * 3

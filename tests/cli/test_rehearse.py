@@ -17,6 +17,7 @@ pytest.importorskip("google.cloud.aiplatform_v1")
 pytest.importorskip("google.cloud.storage")
 
 from mesosweep.cli import rehearsing
+from mesosweep.domain.trial import Trial
 from mesosweep.records.bundle import open_bundle
 from mesosweep.testing.command import Mesosweep
 
@@ -45,7 +46,11 @@ def rehearse(here: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 @pytest.mark.slow
 def test_a_killed_supervisor_finds_its_job_again_and_no_trial_is_trained_twice(
-    rehearse: Callable[..., subprocess.Popen[str]], here: Path
+    *,
+    rehearse: Callable[..., subprocess.Popen[str]],
+    mesosweep: Mesosweep,
+    here: Path,
+    checked: Callable[..., list[Trial]],
 ) -> None:
     sweep = here / "rehearsal/buckets/rehearsal/sweeps/counting/count"
     faults = ("--preempt", "2", "--lose-reply", "CreateHyperparameterTuningJob")
@@ -69,15 +74,46 @@ def test_a_killed_supervisor_finds_its_job_again_and_no_trial_is_trained_twice(
     events = (here / "rehearsal/events.jsonl").read_text().splitlines()
     taken = [json.loads(line) for line in events if "preempted" in line]
     assert {event["trial"] for event in taken} == {"2"}
+    assert len({event["job"] for event in taken}) == 3
     assert len(taken) == 3
     assert sum("lost_reply" in line for line in events) == 1
+    for log in sweep.glob("stage*/2/worker.log"):
+        assert log.read_text().count(" pid ") == 2
     # What it leaves passes the checks of a local run's files.
-    state = json.loads((sweep / "_sweep_state.json").read_text())
-    for stage in state["stages"]:
-        winner = here / "rehearsal/sweeps/counting/count" / stage["winner"]["checkpoint"]["uri"]
+    trials = checked(sweep, steps=20)
+    assert len({json.dumps(dict(trial.assignment)) for trial in trials}) == len(trials) == 6
+    stages = json.loads((sweep / "_sweep_state.json").read_text())["stages"]
+    assert [stage["status"] for stage in stages] == ["finished"] * 3
+    assert all(stage["verified"] is not None for stage in stages)
+    for number, stage in enumerate(stages, 1):
+        uri = stage["winner"]["checkpoint"]["uri"]
+        winner = here / "rehearsal/sweeps/counting/count" / uri
         assert open_bundle(winner).policy == winner
+        # The next stage starts from it.
+        for record in sweep.glob(f"stage{number + 1}/*/metrics.json"):
+            assert json.loads(record.read_text())["parent"]["uri"].endswith(uri)
+    played = mesosweep("evaluate", "stage3", "--output-dir", "rehearsal", "--episodes=2", "--json")
+    assert json.loads(played.out)["species"] == "counting"
     # A sweep that is finished needs no cloud any more.
     assert rehearsing.found(here / "rehearsal") is None
+
+
+@pytest.mark.slow
+def test_the_files_of_a_run_here_pass_the_same_checks(
+    mesosweep: Mesosweep, here: Path, checked: Callable[..., list[Trial]]
+) -> None:
+    said = mesosweep(
+        *("run-all", "--species", "counting", "--algorithm", "count", "--trials", "2"),
+        *("--sampler", "random", "--timesteps", "20", "--eval-freq", "10", "--eval-episodes", "2"),
+        *("--panel-episodes", "4", "--test-episodes", "4", "--no-check"),
+    )
+
+    assert said.code == 0, said.err
+    root = here / "sweeps/counting/count"
+    assert len(checked(root, steps=20)) == 6
+    stages = json.loads((root / "sweep_state_counting_count.json").read_text())["stages"]
+    assert [stage["status"] for stage in stages] == ["finished"] * 3
+    assert all(stage["verified"] is not None for stage in stages)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from hopper_species import HOPPER, POLE
 from hopper_species.plant import SETTINGS
 
 from mesosweep.domain.errors import Interrupted, PluginError, SettingsError
-from mesosweep.envs.foreign import ForeignVecEnv
+from mesosweep.envs.foreign_vec import ForeignVecEnv
 from mesosweep.envs.ground import in_equal_blocks, open_ground, random_policy, zero_policy
 from mesosweep.plugins import Species
 from mesosweep.ports import Array, Ground, Policy

@@ -37,10 +37,12 @@ from mesosweep.testing.clock import FakeClock
 from mesosweep.worker.request import TrialRequest
 from mesosweep.worker.trial import run_trial
 
+pytestmark = pytest.mark.slow
+
 ROOT = "gs://a-bucket/sweeps/counting/count"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PATIENCE_S = 300.0
-SECONDS = 8.0
+SECONDS = 5.0
 """So long the trial takes at the least: it is to be taken away in the middle."""
 
 

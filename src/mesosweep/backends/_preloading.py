@@ -19,7 +19,8 @@ def modules_for(study: Study, registry: Registry) -> tuple[str, ...]:
     try:
         species = registry.get(SPECIES, study.species)
         algorithm = registry.get(ALGORITHMS, study.algorithm)
-        references = [species.body, species.make_env, algorithm.learner]
+        training = "mesosweep.envs.vec" if species.body else None
+        references = [species.body, species.make_env, algorithm.learner, training]
     except PluginError:
         pass
     return (*_ALWAYS, *(reference.partition(":")[0] for reference in references if reference))

@@ -75,8 +75,8 @@ def bench(
 def _subject(flags: Flags) -> tuple[Subject, Mapping[str, Value], str]:
     """Return what to measure, its own hyperparameters and its stage's name; raises UsageError."""
     from mesosweep.plugins import Registry
+    from mesosweep.settings.comparables import species_code
     from mesosweep.settings.desk import Desk
-    from mesosweep.settings.plan import species_code
     from mesosweep.settings.trial import DEFAULT_N_ENVS, overlaid, own_hyperparameters
     from mesosweep.worker.bench import Subject
 

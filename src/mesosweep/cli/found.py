@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mesosweep.domain.errors import UsageError, did_you_mean
 
@@ -45,6 +45,22 @@ class FoundSweep:
         return loaded[0]
 
 
+class Named(Protocol):
+    """A sweep wherever it is kept: what it is called, and how to tell it from others."""
+
+    @property
+    def species(self) -> str: ...
+    @property
+    def algorithm(self) -> str: ...
+    @property
+    def stage(self) -> int | None: ...
+    @property
+    def words(self) -> str: ...
+
+
+AnySweep = TypeVar("AnySweep", bound=Named)
+
+
 def output_dir(said: str | None) -> Path:
     """Return the output folder: what was said, else the environment's, else here."""
     return Path(said or os.environ.get("MESOSWEEP_OUTPUT_DIR") or ".")
@@ -64,14 +80,7 @@ def sweeps(
         filter(None, map(_found, _state_files(directory))),
         key=lambda sweep: (sweep.species, sweep.algorithm, sweep.stage or 0),
     )
-    fitting = [
-        sweep
-        for sweep in found
-        if species in (None, sweep.species)
-        and algorithm in (None, sweep.algorithm)
-        and stage in (None, sweep.stage)
-    ]
-    if fitting:
+    if fitting := those_of(found, species=species, algorithm=algorithm, stage=stage):
         return fitting
     shown = "this folder" if directory == Path() else directory
     if not found:
@@ -89,6 +98,19 @@ def sweeps(
     )
 
 
+def those_of(
+    found: Iterable[AnySweep], *, species: str | None, algorithm: str | None, stage: int | None
+) -> list[AnySweep]:
+    """Return those that fit what is said; None fits all."""
+    return [
+        sweep
+        for sweep in found
+        if species in (None, sweep.species)
+        and algorithm in (None, sweep.algorithm)
+        and stage in (None, sweep.stage)
+    ]
+
+
 def one_sweep(
     directory: Path, *, species: str | None, algorithm: str | None, stage: int | None = None
 ) -> FoundSweep:
@@ -100,15 +122,22 @@ def one_sweep(
     return one_of(sweeps(directory, species=species, algorithm=algorithm, stage=stage))
 
 
-def one_of(fitting: list[FoundSweep]) -> FoundSweep:
-    """Return the one of these, a `run-all` before a `launch`; raises UsageError for several."""
+def one_of(
+    fitting: Sequence[AnySweep],
+    *,
+    below: str | None = None,
+    hint: str = "Choose one with --species, --algorithm and --stage.",
+) -> AnySweep:
+    """Return the one of these, a `run-all` before a `launch`.
+
+    Raises:
+        UsageError: there are several; says where, and with `hint` how to choose.
+    """
     whole = [sweep for sweep in fitting if sweep.stage is None]
     if len(chosen := whole or fitting) > 1:
+        place = "" if below is None else f" below {below}"
         names = ", ".join(sweep.words for sweep in chosen)
-        raise UsageError(
-            f"There are {len(chosen)} sweeps: {names}.",
-            hint="Choose one with --species, --algorithm and --stage.",
-        )
+        raise UsageError(f"There are {len(chosen)} sweeps{place}: {names}.", hint=hint)
     return chosen[0]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mesosweep.domain.errors import SettingsError, UsageError, did_you_mean
+from mesosweep.domain.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from mesosweep.cli.rehearsing import Begun
@@ -167,15 +167,9 @@ def _said(
 
 
 def _read(path: Path | None) -> dict[str, Any] | None:
-    if path is None:
-        return None
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as cause:
-        raise SettingsError(f"--faults {path}: cannot be read as JSON: {cause}.") from None
-    if not isinstance(told, dict):
-        raise SettingsError(f"--faults {path}: must hold one JSON object.")
-    return told
+    from mesosweep.rehearsal.json_file import read_object
+
+    return None if path is None else read_object(path, where=f"--faults {path}")
 
 
 def _script(begun: Begun) -> dict[str, Any]:

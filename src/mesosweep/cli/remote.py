@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesosweep.cli.clocks import WorldClock
-from mesosweep.cli.found import FoundSweep, one_sweep
+from mesosweep.cli.found import FoundSweep, one_of, one_sweep, those_of
 from mesosweep.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ class RemoteSweep:
     def sweep_key(self) -> str:
         suffix = f"_stage{self.stage}" if self.stage else ""
         return f"sweep_state_{self.species}_{self.algorithm}{suffix}"
+
+    @property
+    def words(self) -> str:
+        return self.root
 
     def load(self) -> SweepState:
         """Read the saved state; raises StoreError when it cannot be believed."""
@@ -143,15 +147,9 @@ def remote_sweeps(
         )
         for m in found
     ]
-    fitting = [
-        sweep
-        for sweep in all_sweeps
-        if species in (None, sweep.species)
-        and algorithm in (None, sweep.algorithm)
-        and stage in (None, sweep.stage)
-    ]
+    fitting = those_of(all_sweeps, species=species, algorithm=algorithm, stage=stage)
     if not fitting:
-        listed = ", ".join(sweep.root for sweep in all_sweeps)
+        listed = ", ".join(sweep.words for sweep in all_sweeps)
         raise UsageError(
             f"No such sweep below {place.uri}." + (f" There are: {listed}." if listed else ""),
             hint="Name the bucket, or a folder in it: mesosweep status gs://BUCKET/sweeps",
@@ -167,14 +165,11 @@ def one_remote(
     Raises as `remote_sweeps` does, and UsageError when several fit.
     """
     fitting = remote_sweeps(where, species=species, algorithm=algorithm, stage=stage)
-    whole = [sweep for sweep in fitting if sweep.stage is None]
-    if len(chosen := whole or fitting) > 1:
-        listed = ", ".join(sweep.root for sweep in chosen)
-        raise UsageError(
-            f"There are {len(chosen)} sweeps below {where}: {listed}.",
-            hint="Name the folder of one, or choose it with --species, --algorithm and --stage.",
-        )
-    return chosen[0]
+    return one_of(
+        fitting,
+        below=where,
+        hint="Name the folder of one, or choose it with --species, --algorithm and --stage.",
+    )
 
 
 def sweep_at(

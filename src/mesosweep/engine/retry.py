@@ -69,4 +69,5 @@ def _given_up(error: MesosweepError, *, tries: int) -> MesosweepError:
             hint="What was saved last is whole, and what came after it is found again. "
             "Run the same command later to go on.",
         )
-    return BackendError(said, hint="Progress is saved. Run the same command again to go on.")
+    told = "Progress is saved. Run the same command again to go on."
+    return BackendError(said, hint=f"{error.hint} {told}" if error.hint else told)

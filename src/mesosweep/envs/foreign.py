@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
 
 from mesosweep.domain.errors import PluginError
 from mesosweep.domain.score import Episode
-from mesosweep.envs.frozen import freeze_generators, thaw_generators
 from mesosweep.envs.gym import open_env
 from mesosweep.plugins import Species
 from mesosweep.ports import Mirror, Policy
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.vec_env import VecEnv
 
 
 class ForeignGround:
@@ -38,6 +37,11 @@ class ForeignGround:
                 raise PluginError(f"Species '{species.name}': its {what} space must be a Box.")
 
     def training_envs(self, n_envs: int, *, seed: int) -> VecEnv:
+        # Here and not above: what only plays, or learns without torch, starts without both.
+        from stable_baselines3.common.monitor import Monitor
+
+        from mesosweep.envs.foreign_vec import ForeignVecEnv
+
         envs = [lambda: Monitor(open_env(self._species, self._training))] * n_envs
         return ForeignVecEnv(envs, seed=seed)
 
@@ -76,64 +80,3 @@ class ForeignGround:
             success=success,
             metrics={name: float(value) for name, value in info.get("metrics", {}).items()},
         )
-
-
-class ForeignVecEnv(DummyVecEnv):
-    """DummyVecEnv that can be read and put back.
-
-    An env that has `snapshot() -> Mapping[str, array]` and `restore(state)` goes on
-    exactly. Any other begins a new episode when restored, with its random numbers
-    where they were: resumed training is then sound, but not bit-identical.
-    """
-
-    def __init__(self, env_fns: Sequence[Any], *, seed: int) -> None:
-        super().__init__(list(env_fns))
-        self.seed(seed)
-
-    def env_method(
-        self,
-        method_name: str,
-        *method_args: Any,
-        indices: VecEnvIndices = None,
-        **method_kwargs: Any,
-    ) -> list[Any]:
-        if method_name in ("snapshot", "restore", "observe"):
-            answer = getattr(self, f"_{method_name}")(*method_args, **method_kwargs)
-            return [answer for _ in self._get_indices(indices)]
-        return super().env_method(method_name, *method_args, indices=indices, **method_kwargs)
-
-    def _observe(self) -> Any:
-        return self._obs_from_buf()
-
-    def _snapshot(self) -> dict[str, Any]:
-        state: dict[str, Any] = {"observations": np.asarray(self._obs_from_buf()).copy()}
-        for i, env in enumerate(self.envs):
-            bare = env.unwrapped
-            if isinstance(bare.np_random.bit_generator, np.random.PCG64):
-                state[f"{i}/rng"] = freeze_generators([bare.np_random])
-            if hasattr(bare, "snapshot"):
-                state[f"{i}/rewards"] = np.asarray(getattr(env, "rewards", []), np.float64)
-                state |= {f"{i}/own/{name}": value for name, value in bare.snapshot().items()}
-        return state
-
-    def _restore(self, state: Mapping[str, Any]) -> Any:
-        """Put everything back; returns which envs began a new episode instead, (n,) bool."""
-        anew = np.zeros(self.num_envs, np.bool_)
-        for i, env in enumerate(self.envs):
-            bare: Any = env.unwrapped
-            prefix = f"{i}/own/"
-            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-            rng = state.get(f"{i}/rng")
-            if not own and rng is not None:
-                thaw_generators([bare.np_random], rng)
-            observation, _ = env.reset()
-            if own:
-                bare.restore(own)
-                if rng is not None:
-                    thaw_generators([bare.np_random], rng)
-                if isinstance(env, Monitor):
-                    env.rewards = [float(reward) for reward in state[f"{i}/rewards"]]
-                observation = state["observations"][i]
-            anew[i] = not own
-            self._save_obs(i, observation)
-        return anew

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from stable_baselines3.common.vec_env import VecEnv
 
 from mesosweep.domain.score import Episode
 from mesosweep.envs.batch import Lanes
 from mesosweep.envs.foreign import ForeignGround
 from mesosweep.envs.model import load_model
-from mesosweep.envs.vec import BatchVecEnv, action_space, observation_space
+from mesosweep.envs.spaces import action_space, observation_space
 from mesosweep.plugins import Species, resolve
 from mesosweep.ports import Array, Body, Ground, Mirror, Policy
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.vec_env import VecEnv
 
 _LANES = 128
 """Most episodes played side by side: more gain no speed and only cost memory."""
@@ -49,6 +51,9 @@ class BatchGround:
             Lanes(body, settings, 1, model=self._model).close()
 
     def training_envs(self, n_envs: int, *, seed: int) -> VecEnv:
+        # Here and not above: it brings torch, which who only plays has no need of.
+        from mesosweep.envs.vec import BatchVecEnv
+
         # A model of its own: training must not share anything with what judges it.
         lanes = Lanes(self._body, self._training, n_envs, metrics={})
         return BatchVecEnv(lanes, seed=seed)

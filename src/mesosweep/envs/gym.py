@@ -23,7 +23,7 @@ from mesosweep.envs.batch import Lanes
 from mesosweep.envs.camera import Camera
 from mesosweep.envs.model import load_model
 from mesosweep.envs.rules import unknown_setting
-from mesosweep.envs.vec import action_space, observation_space
+from mesosweep.envs.spaces import action_space, observation_space
 from mesosweep.plugins import SPECIES, Registry, Species, resolve
 from mesosweep.ports import Body
 

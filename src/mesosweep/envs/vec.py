@@ -7,22 +7,13 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from gymnasium import Wrapper, spaces
+from gymnasium import Wrapper
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvObs, VecEnvStepReturn
 
 from mesosweep.envs.batch import Lanes
-from mesosweep.ports import Body
-
-
-def observation_space(body: Body) -> spaces.Box:
-    low = np.asarray(body.observation_low, np.float32)
-    return spaces.Box(low, np.asarray(body.observation_high, np.float32), dtype=np.float32)
-
-
-def action_space(model: Any) -> spaces.Box:
-    return spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
+from mesosweep.envs.spaces import action_space, observation_space
 
 
 class BatchVecEnv(VecEnv):

@@ -21,6 +21,7 @@ from typing import Any
 
 from mesosweep.domain.errors import ExtraMissing, MesosweepError, SettingsError, did_you_mean
 from mesosweep.rehearsal.faults import FaultScript
+from mesosweep.rehearsal.json_file import read_object
 from mesosweep.rehearsal.processes import ProcessRunner
 from mesosweep.rehearsal.runs import Pace
 from mesosweep.rehearsal.undocumented import Undocumented
@@ -92,15 +93,7 @@ def journal(path: Path) -> Callable[[str, Mapping[str, object]], None]:
 
 
 def _entries(path: Path | None) -> Mapping[str, Any]:
-    if path is None:
-        return {}
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as cause:
-        raise SettingsError(f"{path}: cannot be read as JSON: {cause}") from cause
-    if not isinstance(entries, dict):
-        raise SettingsError(f"{path}: must hold one JSON object.")
-    return entries
+    return {} if path is None else read_object(path, where=str(path))
 
 
 def switches(entries: Mapping[str, Any]) -> Undocumented:

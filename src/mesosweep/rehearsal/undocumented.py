@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args, get_origin, get_type_hints
+
+from mesosweep.domain.errors import SettingsError
 
 CancelledTrial: TypeAlias = Literal["INFEASIBLE", "SUCCEEDED", "STOPPING", "ACTIVE"]
 
@@ -38,6 +41,33 @@ class Undocumented:
     """The state of a custom job that reached its timeout."""
     project_numbers: bool = True
     """Whether resource names are returned with the project's number instead of its id."""
+
+    def __post_init__(self) -> None:
+        for name, kind in get_type_hints(type(self)).items():
+            if not _suits(value := getattr(self, name), kind):
+                raise SettingsError(
+                    f"undocumented: {name}: {_told(kind)} is expected (got {json.dumps(value)})."
+                )
+
+
+def _suits(value: object, kind: object) -> bool:
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    if value is None:
+        return type(None) in get_args(kind)
+    if kind is float:
+        return isinstance(value, int | float) and 0 <= value < float("inf")
+    return isinstance(value, int) and value >= 0
+
+
+def _told(kind: object) -> str:
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(json.dumps, get_args(kind)))}"
+    if kind is bool:
+        return "true or false"
+    return "a number from 0" if kind is float else "a whole number from 0"
 
 
 BELIEVED = Undocumented()

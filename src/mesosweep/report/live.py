@@ -74,7 +74,10 @@ class LiveTable:
     def _paint(self) -> RenderableType:
         size = self._console.size
         picture = replace(self.picture, note=self._notice or self.picture.note)
-        return board(picture, now=self._now(), width=size.width, height=size.height)
+        table = board(picture, now=self._now(), width=size.width, height=size.height)
+        # The cursor rests on a line of its own: a terminal writes ^C there, and behind a full
+        # row that would wrap, and leave a line of the table standing at each Ctrl-C.
+        return Group(table, Text(""))
 
 
 def board(picture: Picture, *, now: datetime, width: int, height: int) -> RenderableType:

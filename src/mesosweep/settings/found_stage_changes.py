@@ -9,9 +9,9 @@ from typing import Any
 from mesosweep.domain.plan import differences
 from mesosweep.domain.state import SweepState
 from mesosweep.plugins import Registry
+from mesosweep.settings.comparables import installed_species, lesson_of
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.flags import Flags
-from mesosweep.settings.plan import installed_species, lesson_of
 
 
 def changes_since(

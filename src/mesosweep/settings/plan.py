@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, replace
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from mesosweep.domain.errors import SettingsError
 from mesosweep.domain.plan import OnGateFail, StagePlan, SweepPlan
 from mesosweep.domain.study import SelectBy
 from mesosweep.domain.trial import Checkpoint, CheckpointKind
-from mesosweep.plugins import SAMPLERS, SPECIES, Registry, Species
+from mesosweep.plugins import SAMPLERS, Registry
+from mesosweep.settings.comparables import comparables_of
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.job import (
@@ -27,8 +25,7 @@ from mesosweep.settings.job import (
 )
 from mesosweep.settings.searched import searched
 from mesosweep.settings.sources import FLAG
-from mesosweep.settings.stages import content, digest
-from mesosweep.settings.trial import overlaid, own_hyperparameters
+from mesosweep.settings.trial import overlaid
 
 
 def plan_sweep(
@@ -155,62 +152,6 @@ def _one_per_core(desk: Desk, stages: list[StagePlan], cores: int) -> list[Stage
     return capped
 
 
-def comparables_of(
-    desk: Desk, stages: list[StagePlan], *, load: Checkpoint | None, handoff: CheckpointKind
-) -> dict[str, Any]:
-    """Return what makes trials comparable, in full, so that a difference can be named."""
-    lessons = {}
-    for plan in stages:
-        settings = asdict(plan.settings)
-        # How often a trial is saved changes nothing about it.
-        del settings["save_freq"]
-        lessons[str(plan.number)] = {
-            **lesson_of(desk, plan.number),
-            "space": plan.space.entries(),
-            "settings": settings,
-        }
-    return {
-        **installed_species(desk),
-        "algorithm": desk.algorithm,
-        "stages": lessons,
-        "load": _identity(load) if load else None,
-        "handoff": handoff,
-    }
-
-
-def lesson_of(desk: Desk, number: int) -> dict[str, Any]:
-    """Return a stage as every trial of it is given it, whatever is searched."""
-    stage = overlaid(desk.vocabulary, number, desk.overrides)
-    # Only this algorithm's table matters, and its values, not how they were spelt.
-    judged = {k: v for k, v in content(stage).items() if k != "algorithms"}
-    return {**judged, "hyperparameters": own_hyperparameters(desk.vocabulary.algorithm, stage)}
-
-
-def installed_species(desk: Desk) -> dict[str, Any]:
-    """Return which animal is installed: its name, version and code."""
-    rows = desk.registry.status(SPECIES)
-    versions = [row.version for row in rows if row.name == desk.species]
-    return {
-        "species": desk.species,
-        "species_version": versions[0] if versions else "?",
-        "species_code": species_code(desk.registry.get(SPECIES, desk.species)),
-    }
-
-
-def species_code(species: Species) -> str:
-    """Return a digest of the package that makes the animal: model, rewards, terminations."""
-    folder = species.stages.partition(":")[0]
-    return digest({name: hashlib.sha256(data).hexdigest() for name, data in _files(files(folder))})
-
-
-def _files(folder: Traversable, below: str = "") -> Iterator[tuple[str, bytes]]:
-    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if entry.is_dir() and entry.name != "__pycache__":
-            yield from _files(entry, f"{below}{entry.name}/")
-        elif entry.is_file() and entry.name.endswith((".py", ".xml", ".stl", ".obj", ".png")):
-            yield below + entry.name, entry.read_bytes()
-
-
 def checkpoint_named(path: str) -> Checkpoint:
     """Return the checkpoint that `--load` names: `…/<trial id>/models/<name>.zip`.
 
@@ -226,17 +167,6 @@ def checkpoint_named(path: str) -> Checkpoint:
     parts = uri.split("/")
     kind: CheckpointKind = "final" if parts[-1].endswith("_final.zip") else "best"
     return Checkpoint(uri, kind, trial_id=parts[-3] if len(parts) >= 3 else "?")
-
-
-def _identity(checkpoint: Checkpoint) -> str:
-    """Return what stays the same when a checkpoint is moved."""
-    path = Path(checkpoint.uri)
-    if not path.is_file():
-        return checkpoint.uri
-    # It names every part with its hash; that they are what it says is checked before anything runs.
-    manifest = path.with_name(f"{path.stem}.manifest.json")
-    path = manifest if manifest.is_file() else path
-    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def _below(output_dir: str, path: str) -> str:

@@ -15,10 +15,11 @@ from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import TrialSettings
 from mesosweep.domain.trial import CheckpointKind
 from mesosweep.plugins import Registry
+from mesosweep.settings.comparables import comparables_of
 from mesosweep.settings.desk import Desk
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.overrides import narrow
-from mesosweep.settings.plan import checkpoint_named, comparables_of
+from mesosweep.settings.plan import checkpoint_named
 from mesosweep.settings.trial import overlaid, resolve_trial
 
 _EVALUATIONS, _LEAST_STEPS, _EPISODES = 50, 10_000, 20

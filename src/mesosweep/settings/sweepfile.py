@@ -1,4 +1,4 @@
-"""Sweep files and inline search spaces: JSON as a user writes it, read strictly."""
+"""Sweep files, inline search spaces and known points: what each of their entries may be."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mesosweep.domain.errors import SettingsError, did_you_mean
 from mesosweep.domain.space import Assignment, Parameter, parameter_of
 from mesosweep.settings.complaints import from_pydantic, unknown
 from mesosweep.settings.job_entries import JobValue, job_entries
+from mesosweep.settings.strict_json import json_object, read_json, read_text
 
 JOB_SETTINGS: Mapping[str, int] = {
     **dict.fromkeys(("trials", "timesteps", "parallel", "n_envs"), 1),
@@ -101,7 +102,7 @@ class SweepFile:
 
 def read_sweep_file(path: Path) -> SweepFile:
     """Read a sweep file; raises SettingsError naming file, block and key."""
-    return parse_sweep(_text(path), source=str(path))
+    return parse_sweep(read_text(path), source=str(path))
 
 
 def parse_sweep(text: str, *, source: str) -> SweepFile:
@@ -110,9 +111,9 @@ def parse_sweep(text: str, *, source: str) -> SweepFile:
     Raises:
         SettingsError: malformed JSON, a key twice, an entry that cannot be.
     """
-    top = dict(_object(_json(text, source), source))
+    top = dict(json_object(read_json(text, source), source))
     where = f"{source}: job"
-    job = job_entries(_object(top.pop("job", {}), where), where)
+    job = job_entries(json_object(top.pop("job", {}), where), where)
     blocks = {key: value for key, value in top.items() if _STAGE.fullmatch(key)}
     if not blocks:
         return SweepFile(source, shared=_block(top, source), job=job)
@@ -125,18 +126,18 @@ def parse_sweep(text: str, *, source: str) -> SweepFile:
     stages = {}
     for key, value in blocks.items():
         label = f"{source}: {key}"
-        stages[int(key.removeprefix("stage"))] = _block(_object(value, label), label)
+        stages[int(key.removeprefix("stage"))] = _block(json_object(value, label), label)
     return SweepFile(source, stages=stages, job=job)
 
 
 def read_points(path: Path) -> Mapping[int | None, tuple[Assignment, ...]]:
     """Read known points to try: a list for all stages (key None), or lists by `stageN`."""
     source = str(path)
-    top = _json(_text(path), source)
+    top = read_json(read_text(path), source)
     if isinstance(top, list):
         return {None: _points(top, source)}
     points: dict[int | None, tuple[Assignment, ...]] = {}
-    for key, value in _object(top, source).items():
+    for key, value in json_object(top, source).items():
         if key.startswith("_comment"):
             continue
         named = _STAGE.fullmatch(key)
@@ -174,7 +175,7 @@ def _block(table: Mapping[str, Any], label: str) -> Block:
 
 
 def _parameter(entry: dict[str, Any], where: str) -> Parameter:
-    entry = _object(entry, where)
+    entry = json_object(entry, where)
     if "type" not in entry:
         raise SettingsError(f"{where}: has no type; give one of {', '.join(_TYPES)}.")
     kind = entry["type"]
@@ -200,52 +201,3 @@ def _setting(key: str, value: object, where: str) -> int:
             f"(got {json.dumps(value)})."
         )
     return whole
-
-
-class _Twice(dict[str, Any]):
-    """A JSON object in which a key stood twice; where it stands is known only later."""
-
-    key: str
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) == len(pairs):
-        return table
-    names = [name for name, _ in pairs]
-    twice = _Twice(table)
-    twice.key = next(name for name in names if names.count(name) > 1)
-    return twice
-
-
-def _object(value: object, where: str) -> dict[str, Any]:
-    if isinstance(value, _Twice):
-        sign = " →" if ": " in where else ":"
-        raise SettingsError(f"{where}{sign} {value.key}: stands there twice; remove one.")
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where}: must be a JSON object in braces.")
-    return value
-
-
-def _json(text: str, source: str) -> object:
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not a number that JSON knows")
-
-    try:
-        return json.loads(text, object_pairs_hook=_pairs, parse_constant=refuse)
-    except json.JSONDecodeError as cause:
-        place = f"{source}:{cause.lineno}:{cause.colno}"
-        raise SettingsError(f"{place}: is not JSON: {cause.msg}.") from None
-    except RecursionError:
-        raise SettingsError(f"{source}: is nested too deeply.") from None
-    except ValueError as cause:
-        raise SettingsError(f"{source}: {cause}.") from None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise SettingsError(f"{path}: is not UTF-8 text.") from None
-    except OSError as cause:
-        raise SettingsError(f"{path}: {cause.strerror or 'cannot be read'}.") from None

@@ -9,6 +9,9 @@ if "pytest" in sys.modules:
     pytest.register_assert_rewrite(
         *(
             f"mesosweep.testing.{name}"
-            for name in ("backend", "bucket", "learner", "sampler", "species", "store", "tracker")
+            for name in (
+                *("_body", "backend", "bucket", "learner", "sampler", "species", "store"),
+                *("tracker", "walker"),
+            )
         )
     )

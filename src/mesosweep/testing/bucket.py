@@ -74,6 +74,20 @@ def put(bucket: Bucket, content: bytes, *, over: str | None, by: str) -> str:
     return bucket.replace(DOCUMENT, content, version=over, token=by, writer=by)
 
 
+class Mount:
+    """The bucket as the machines of trials see it, a folder; they reach it when we do not."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def write(self, uri: str, content: bytes) -> None:
+        path = self._root / uri.removeprefix("gs://")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside = path.with_name(f".{path.name}.aside")
+        aside.write_bytes(content)
+        aside.replace(path)
+
+
 class BucketSuite:
     """Derive a test class, and give it `open_bucket`: each call opens the same bucket anew."""
 

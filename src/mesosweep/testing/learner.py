@@ -12,8 +12,9 @@ class TestMine(LearnerSuite):
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,6 +25,29 @@ from mesosweep.domain.errors import CheckpointDamaged, Interrupted, SettingsErro
 from mesosweep.domain.trial import Evaluation
 from mesosweep.ports import Array, Learner, Lesson, Policy
 from mesosweep.testing.tiny import SIZE, Recorder, TinyGround
+
+OBSERVATIONS = np.random.default_rng(0).normal(size=(64, SIZE)).astype(np.float32)
+
+
+@dataclass
+class _Witness(Recorder):
+    """Remembers, too, what each policy that was judged would have done."""
+
+    actions: list[Array] = field(default_factory=list)
+
+    def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
+        self.actions.append(policy(OBSERVATIONS).copy())
+        return super().evaluate(policy, step=step)
+
+
+@dataclass(frozen=True)
+class Unbroken:
+    """A training of the suite's lesson in one go: read by many tests, changed by none."""
+
+    trained: int
+    told: _Witness
+    final: Path
+    """Policy zip of what `save_final` left."""
 
 
 class LearnerSuite:
@@ -43,12 +67,12 @@ class LearnerSuite:
     def ground(self) -> TinyGround:
         return TinyGround()
 
-    @pytest.fixture
-    def lesson(self) -> Lesson:
+    @classmethod
+    def make_lesson(cls) -> Lesson:
         return Lesson(
-            hyperparameters=self.hyperparameters,
+            hyperparameters=cls.hyperparameters,
             curriculum={},
-            timesteps=self.timesteps,
+            timesteps=cls.timesteps,
             n_envs=4,
             seed=7,
             eval_freq=200,
@@ -56,25 +80,30 @@ class LearnerSuite:
             parent=None,
         )
 
-    def test_trains_to_the_exact_step_and_tells_so(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
-    ) -> None:
-        recorder = Recorder(ground, tmp_path)
+    @pytest.fixture
+    def lesson(self) -> Lesson:
+        return self.make_lesson()
 
-        trained = self.make_learner().train(lesson, ground, recorder)
+    @pytest.fixture(scope="class")
+    @classmethod
+    def whole(cls, tmp_path_factory: pytest.TempPathFactory) -> Unbroken:
+        """Train the lesson once for all tests that only look at what came of it."""
+        folder, ground = tmp_path_factory.mktemp("whole"), TinyGround()
+        told = _Witness(ground, folder)
+        learner = cls().make_learner()
+        trained = learner.train(cls.make_lesson(), ground, told)
+        learner.save_final(folder / "final.zip")
+        return Unbroken(trained, told, folder / "final.zip")
 
-        assert trained == lesson.timesteps
-        assert recorder.told[-1][0] == lesson.timesteps
-        assert max(step for step, _ in recorder.told) == lesson.timesteps
+    def test_trains_to_the_exact_step_and_tells_so(self, lesson: Lesson, whole: Unbroken) -> None:
+        assert whole.trained == lesson.timesteps
+        assert whole.told.told[-1][0] == lesson.timesteps
+        assert max(step for step, _ in whole.told.told) == lesson.timesteps
 
     def test_evaluates_at_every_crossing_and_at_the_end(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+        self, lesson: Lesson, whole: Unbroken
     ) -> None:
-        recorder = Recorder(ground, tmp_path)
-
-        self.make_learner().train(lesson, ground, recorder)
-
-        steps = [evaluation.step for evaluation in recorder.evaluations]
+        steps = [evaluation.step for evaluation in whole.told.evaluations]
         due = range(lesson.eval_freq, lesson.timesteps, lesson.eval_freq)
         assert [step // lesson.eval_freq for step in steps[:-1]] == [
             at // lesson.eval_freq for at in due
@@ -82,51 +111,31 @@ class LearnerSuite:
         assert steps[-1] == lesson.timesteps
 
     def test_publishes_the_policy_that_was_judged_best(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+        self, ground: TinyGround, whole: Unbroken, tmp_path: Path
     ) -> None:
-        recorder = Recorder(ground, tmp_path)
-        self.make_learner().train(lesson, ground, recorder)
-        best = max(recorder.evaluations, key=lambda evaluation: evaluation.score.mean_reward)
+        evaluations = whole.told.evaluations
+        best = max(evaluations, key=lambda evaluation: evaluation.score.mean_reward)
 
-        policy = self.make_learner().load(recorder.best, ground)
+        policy = self.make_learner().load(whole.told.best, ground)
 
-        again = recorder.evaluate(policy, step=0)
+        again = Recorder(ground, tmp_path).evaluate(policy, step=0)
         assert again.score == best.score
-        assert recorder.bests[-1] == best.step
+        assert whole.told.bests[-1] == best.step
 
-    def test_offers_every_policy_that_was_judged(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
-    ) -> None:
-        recorder = Recorder(ground, tmp_path)
-        self.make_learner().train(lesson, ground, recorder)
-
-        assert recorder.offered == [evaluation.step for evaluation in recorder.evaluations]
+    def test_offers_every_policy_that_was_judged(self, whole: Unbroken) -> None:
+        judged = [evaluation.step for evaluation in whole.told.evaluations]
+        assert whole.told.offered == judged
 
     def test_a_saved_policy_acts_the_same_when_loaded(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+        self, ground: TinyGround, whole: Unbroken
     ) -> None:
-        class LastPolicy(Recorder):
-            def evaluate(self, policy: Policy, *, step: int) -> Evaluation:
-                actions.append(policy(observations).copy())
-                return super().evaluate(policy, step=step)
+        loaded = self.make_learner().load(whole.final, ground)
 
-        actions: list[Array] = []
-        observations = np.random.default_rng(0).normal(size=(5, SIZE)).astype(np.float32)
-        learner = self.make_learner()
-        learner.train(lesson, ground, LastPolicy(ground, tmp_path))
-
-        learner.save_final(tmp_path / "final.zip")
-
-        loaded = self.make_learner().load(tmp_path / "final.zip", ground)
-        np.testing.assert_array_equal(loaded(observations), actions[-1])
+        np.testing.assert_array_equal(loaded(OBSERVATIONS), whole.told.actions[-1])
 
     def test_a_resumed_training_equals_an_unbroken_one(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+        self, lesson: Lesson, ground: TinyGround, whole: Unbroken, tmp_path: Path
     ) -> None:
-        whole = Recorder(ground, tmp_path / "whole")
-        unbroken = self.make_learner()
-        unbroken.train(lesson, ground, whole)
-        unbroken.save_final(tmp_path / "unbroken.zip")
         broken = Recorder(ground, tmp_path / "broken", stop_at=self.timesteps // 2)
         with pytest.raises(Interrupted):
             self.make_learner().train(lesson, ground, broken)
@@ -139,24 +148,25 @@ class LearnerSuite:
 
         resumed.save_final(tmp_path / "resumed.zip")
         assert trained == lesson.timesteps
-        assert rest.updates == [(at, told) for at, told in whole.updates if at > step]
-        assert rest.evaluations == [e for e in whole.evaluations if e.step > step]
-        observations = np.random.default_rng(0).normal(size=(64, SIZE)).astype(np.float32)
+        assert rest.updates == [(at, told) for at, told in whole.told.updates if at > step]
+        assert rest.evaluations == [e for e in whole.told.evaluations if e.step > step]
         one, two = (
-            self.make_learner().load(tmp_path / f"{name}.zip", ground)
-            for name in ("unbroken", "resumed")
+            self.make_learner().load(path, ground)
+            for path in (whole.final, tmp_path / "resumed.zip")
         )
-        np.testing.assert_array_equal(one(observations), two(observations))
+        np.testing.assert_array_equal(one(OBSERVATIONS), two(OBSERVATIONS))
 
     @pytest.mark.parametrize("evaluation", [0, 1, 3], ids=["first", "second", "last"])
     def test_a_stop_in_an_evaluation_is_obeyed_and_the_evaluation_done_again(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path, evaluation: int
+        self,
+        lesson: Lesson,
+        ground: TinyGround,
+        whole: Unbroken,
+        tmp_path: Path,
+        evaluation: int,
     ) -> None:
-        whole = Recorder(ground, tmp_path / "whole")
-        unbroken = self.make_learner()
-        unbroken.train(lesson, ground, whole)
-        unbroken.save_final(tmp_path / "unbroken.zip")
-        assert len(whole.evaluations) == 4
+        told = whole.told
+        assert len(told.evaluations) == 4
 
         broken = Recorder(ground, tmp_path / "broken", stop_in=evaluation)
         with pytest.raises(Interrupted):
@@ -168,30 +178,26 @@ class LearnerSuite:
         resumed.train(replace(lesson, resume=folder), ground, rest)
 
         resumed.save_final(tmp_path / "resumed.zip")
-        assert broken.updates + rest.updates == whole.updates
-        missing = len(whole.evaluations) - evaluation
+        assert broken.updates + rest.updates == told.updates
+        missing = len(told.evaluations) - evaluation
         assert len(rest.evaluations) >= missing
-        assert rest.evaluations == whole.evaluations[-len(rest.evaluations) :]
-        assert rest.bests == whole.bests[len(whole.bests) - len(rest.bests) :]
-        observations = np.random.default_rng(0).normal(size=(64, SIZE)).astype(np.float32)
+        assert rest.evaluations == told.evaluations[-len(rest.evaluations) :]
+        assert rest.bests == told.bests[len(told.bests) - len(rest.bests) :]
         one, two = (
-            self.make_learner().load(tmp_path / f"{name}.zip", ground)
-            for name in ("unbroken", "resumed")
+            self.make_learner().load(path, ground)
+            for path in (whole.final, tmp_path / "resumed.zip")
         )
-        np.testing.assert_array_equal(one(observations), two(observations))
+        np.testing.assert_array_equal(one(OBSERVATIONS), two(OBSERVATIONS))
 
     def test_a_warm_start_begins_with_its_parents_policy(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+        self, lesson: Lesson, ground: TinyGround, whole: Unbroken
     ) -> None:
-        recorder = Recorder(ground, tmp_path)
-        self.make_learner().train(lesson, ground, recorder)
-        child = replace(lesson, parent=recorder.best, seed=8)
+        child = replace(lesson, parent=whole.told.best, seed=8)
 
         policy = self.make_learner().untrained(child, ground)
 
-        observations = np.random.default_rng(0).normal(size=(64, SIZE)).astype(np.float32)
-        parent = self.make_learner().load(recorder.best, ground)
-        np.testing.assert_array_equal(policy(observations), parent(observations))
+        parent = self.make_learner().load(whole.told.best, ground)
+        np.testing.assert_array_equal(policy(OBSERVATIONS), parent(OBSERVATIONS))
 
     @pytest.mark.parametrize("fault", [math.nan, math.inf])
     def test_refuses_to_go_on_with_numbers_that_are_none(
@@ -224,12 +230,12 @@ class LearnerSuite:
             self.make_learner().check(replace(lesson, hyperparameters=unknown), ground)
 
     def test_a_truncated_policy_is_damaged(
-        self, lesson: Lesson, ground: TinyGround, tmp_path: Path
+        self, ground: TinyGround, whole: Unbroken, tmp_path: Path
     ) -> None:
-        recorder = Recorder(ground, tmp_path)
-        self.make_learner().train(lesson, ground, recorder)
-        content = recorder.best.read_bytes()
-        recorder.best.write_bytes(content[: len(content) // 2])
+        shutil.copytree(whole.told.folder, tmp_path / "copy")
+        policy = tmp_path / "copy" / whole.told.best.name
+        content = policy.read_bytes()
+        policy.write_bytes(content[: len(content) // 2])
 
         with pytest.raises(CheckpointDamaged, match=r"best_model\.zip"):
-            self.make_learner().load(recorder.best, ground)
+            self.make_learner().load(policy, ground)

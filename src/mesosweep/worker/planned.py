@@ -10,8 +10,8 @@ from mesosweep import __version__
 from mesosweep.domain.errors import SettingsError
 from mesosweep.plugins import SPECIES, Registry
 from mesosweep.records.study_file import Installed, StudyFile, problems, read_study_file
+from mesosweep.settings.comparables import species_code
 from mesosweep.settings.overrides import parse_overrides
-from mesosweep.settings.plan import species_code
 from mesosweep.settings.stages import content
 from mesosweep.settings.trial import overlaid, own_hyperparameters
 from mesosweep.stores import reach

@@ -1,13 +1,15 @@
-"""A bucket in memory, a JobService on a loopback port, and a clock that both share."""
+"""A bucket, in memory or served, a JobService on a loopback port, and a clock that they share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.space import SearchSpace
 from mesosweep.domain.study import Study
@@ -16,14 +18,35 @@ from mesosweep.testing.bucket import ROOT, MemoryBucket, leave_record
 from mesosweep.testing.clock import FakeClock
 from mesosweep.testing.plans import a_plan
 
-
-@pytest.fixture
-def bucket() -> MemoryBucket:
-    return MemoryBucket()
+if TYPE_CHECKING:
+    from mesosweep.rehearsal.storage import LocalStorage
 
 
 @pytest.fixture
-def mount(bucket: MemoryBucket) -> Any:
+def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Any) -> Iterator[LocalStorage]:
+    """Serve a bucket that Google's own client asks; a test with this one has none in memory."""
+    pytest.importorskip("google.cloud.storage")
+    from mesosweep.rehearsal.storage import LocalStorage
+
+    with LocalStorage(tmp_path / "cloud", clock=clock) as served:
+        served.make_bucket("a-bucket")
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", served.address)
+        yield served
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest, clock: Any) -> Bucket:
+    """Return the bucket of `storage` where a test has one, else one in memory."""
+    if "storage" not in request.fixturenames:
+        return MemoryBucket()
+    from mesosweep.stores.gcs_objects import Objects
+
+    request.getfixturevalue("storage")
+    return Objects(clock=clock)
+
+
+@pytest.fixture
+def mount(bucket: Bucket) -> Any:
     """Return what trials write into: the bucket, as their machines see it."""
     return bucket
 
@@ -131,7 +154,7 @@ def cloud(open_cloud: Callable[..., Cloud]) -> Cloud:
 
 
 @pytest.fixture
-def open_vertex(plan: SweepPlan, bucket: MemoryBucket, clock: FakeClock) -> Callable[..., Any]:
+def open_vertex(plan: SweepPlan, bucket: Bucket, clock: FakeClock) -> Callable[..., Any]:
     """Open the backend over a cloud, as a restarted supervisor would."""
 
     def open_vertex(cloud: Cloud, **others: Any) -> Any:

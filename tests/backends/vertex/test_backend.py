@@ -40,8 +40,12 @@ CREATE = "CreateHyperparameterTuningJob"
 GET = "GetHyperparameterTuningJob"
 LIST = "ListHyperparameterTuningJobs"
 
+either_way = pytest.mark.parametrize(
+    "undocumented", [BELIEVED, OTHERWISE], ids=["believed", "otherwise"]
+)
 
-@pytest.mark.parametrize("undocumented", [BELIEVED, OTHERWISE], ids=["believed", "otherwise"])
+
+@either_way
 class TestVertexBackend(BackendSuite):
     """The promises of every backend, whichever way the service does what is documented nowhere."""
 
@@ -346,8 +350,23 @@ class TestWhatAJobLeftUndone:
         assert [t.status for t in snapshot.trials] == ["failed", "finished"]
 
 
-@pytest.mark.parametrize("undocumented", [BELIEVED, OTHERWISE], ids=["believed", "otherwise"])
+@either_way
 class TestAnImageThatCannotStart:
+    @pytest.fixture
+    def open_broken(
+        self, open_cloud: Callable[..., Any], undocumented: Undocumented
+    ) -> Callable[..., Any]:
+        """Open clouds whose containers fail one after another, in the order of their ids."""
+
+        def open_broken(*, provisioning_s: float, apart_s: float) -> Any:
+            cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=provisioning_s))
+            cloud.runner._course_of = lambda launch: Course(
+                duration_s=apart_s * int(launch.trial_id), exit_code=1, says="no such program"
+            )
+            return cloud
+
+        return open_broken
+
     @pytest.mark.parametrize("parallel", [1, 3])
     def test_costs_exactly_three_trials_where_these_fail_side_by_side_or_in_turn(
         self,
@@ -376,18 +395,14 @@ class TestAnImageThatCannotStart:
     def test_costs_at_most_two_more_than_run_side_by_side_where_machines_come_at_once(
         self,
         *,
-        open_cloud: Any,
+        open_broken: Any,
         open_vertex: Any,
         study: Study,
         clock: FakeClock,
-        undocumented: Undocumented,
         parallel: int,
     ) -> None:
         """Two that failed were followed by others before the third failed."""
-        cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=0.0))
-        cloud.runner._course_of = lambda launch: Course(
-            duration_s=100.0 * int(launch.trial_id), exit_code=1, says="no such program"
-        )
+        cloud = open_broken(provisioning_s=0.0, apart_s=100.0)
         backend = open_vertex(cloud)
 
         job = backend.submit(backend.prepare(replace(study, trials=20, parallel=parallel)))
@@ -399,18 +414,10 @@ class TestAnImageThatCannotStart:
         assert len(cloud.runner.launches) == parallel + 2
 
     def test_costs_at_most_those_that_run_side_by_side_where_more_do(
-        self,
-        open_cloud: Any,
-        open_vertex: Any,
-        study: Study,
-        clock: FakeClock,
-        undocumented: Undocumented,
+        self, open_broken: Any, open_vertex: Any, study: Study, clock: FakeClock
     ) -> None:
         """Those that took the place of the first two are let go before they get a machine."""
-        cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=90.0))
-        cloud.runner._course_of = lambda launch: Course(
-            duration_s=5.0 * int(launch.trial_id), exit_code=1, says="no such program"
-        )
+        cloud = open_broken(provisioning_s=90.0, apart_s=5.0)
         backend = open_vertex(cloud)
 
         job = backend.submit(backend.prepare(replace(study, trials=20, parallel=5)))
@@ -532,7 +539,7 @@ class TestWhatTheServiceRemembersAndTheBucketDoesNot:
 
 
 class TestCancelling:
-    @pytest.mark.parametrize("undocumented", [BELIEVED, OTHERWISE], ids=["believed", "otherwise"])
+    @either_way
     def test_waits_for_the_confirmed_end(
         self,
         open_cloud: Any,

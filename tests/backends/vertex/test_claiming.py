@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,25 +25,12 @@ from mesosweep.rehearsal.faults import CallFault, FaultScript
 from mesosweep.rehearsal.storage import LocalStorage
 from mesosweep.rehearsal.storage_faults import StorageFault, StorageScript
 from mesosweep.stores.gcs_client import PAUSES_S
-from mesosweep.stores.gcs_objects import Objects
 from mesosweep.testing.clock import FakeClock
 
 
-@pytest.fixture
-def storage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
-) -> Iterator[LocalStorage]:
-    with LocalStorage(tmp_path / "cloud", clock=clock) as served:
-        served.make_bucket("a-bucket")
-        served.play(StorageScript(write_interval_s=1.0))
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", served.address)
-        yield served
-
-
-@pytest.fixture
-def bucket(storage: LocalStorage, clock: FakeClock) -> Bucket:
-    """Stand in for the bucket in memory."""
-    return Objects(clock=clock)
+@pytest.fixture(autouse=True)
+def _as_slow_as_the_real_one(storage: LocalStorage) -> None:
+    storage.play(StorageScript(write_interval_s=1.0))
 
 
 class Gone(BaseException):
@@ -87,9 +73,9 @@ class Overheard:
 def overhear(backend: Any, tell: Calls) -> Any:
     """Return the backend, all whose calls to the world are told of."""
     for holder, name in (
-        (backend, "_jobs"),
-        *((part, "_bucket") for part in (backend, backend._claims, backend._known)),
-        (backend._ledger, "_bucket"),
+        *((part, "_jobs") for part in (backend, backend._asking)),
+        *((part, "_bucket") for part in (backend, backend._asking, backend._claims)),
+        *((part, "_bucket") for part in (backend._known, backend._ledger)),
     ):
         setattr(holder, name, Overheard(getattr(holder, name), tell))
     return backend
@@ -157,27 +143,73 @@ def test_whenever_a_second_operator_begins_there_is_one_job_and_its_entry_is_kep
         assert entered == [name], dry.names[moment]
 
 
-def test_of_operators_that_race_exactly_one_creates_the_job(
-    cloud: Any, open_vertex: Callable[..., Any], study: Study
-) -> None:
-    cloud.script = FaultScript(late_listing_s=20.0)
-    start = threading.Barrier(5)
-    told: list[str] = []
+class SharedTime(FakeClock):
+    """A clock for threads: it moves on when all of them sleep, to where the first one wakes.
 
-    def ask(backend: Any) -> None:
-        start.wait()
-        told.append(submitted(backend, study))
+    With any other, half a minute of one would pass in an instant of another's.
+    """
 
-    threads = [threading.Thread(target=ask, args=(open_vertex(cloud),)) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: set[int] = set()
+        self._wakes: dict[int, float] = {}
+        """Thread → when it wakes, in seconds from the start."""
+        self._changed = threading.Condition()
 
-    assert created(cloud, study) == 1
-    names = {name for name in told if name.startswith("projects/")}
-    assert len(names) == 1
-    assert len(told) == 5
+    def run(self, threads: Sequence[threading.Thread]) -> None:
+        """Run threads that call `leave` at their end."""
+        with self._changed:
+            for thread in threads:
+                thread.start()
+                self._running.add(thread.ident or 0)
+        for thread in threads:
+            thread.join()
+
+    def leave(self) -> None:
+        with self._changed:
+            self._running.remove(threading.get_ident())
+            self._move_on()
+
+    def sleep(self, seconds: float) -> None:
+        me = threading.get_ident()
+        with self._changed:
+            self._wakes[me] = sum(self.slept) + seconds
+            self._move_on()
+            self._changed.wait_for(lambda: me not in self._wakes)
+
+    def _move_on(self) -> None:
+        if self._wakes and self._running <= self._wakes.keys():
+            first = min(self._wakes.values())
+            super().sleep(first - sum(self.slept))
+            self._wakes = {one: at for one, at in self._wakes.items() if at > first}
+            self._changed.notify_all()
+
+
+class TestOperatorsThatRace:
+    @pytest.fixture
+    def clock(self) -> SharedTime:
+        return SharedTime()
+
+    def test_get_one_job_between_them(
+        self, cloud: Any, open_vertex: Callable[..., Any], study: Study, clock: SharedTime
+    ) -> None:
+        cloud.script = FaultScript(late_listing_s=20.0)
+        start = threading.Barrier(5)
+        told: list[str] = []
+
+        def ask(backend: Any) -> None:
+            start.wait()
+            try:
+                told.append(submitted(backend, study))
+            finally:
+                clock.leave()
+
+        clock.run([threading.Thread(target=ask, args=(open_vertex(cloud),)) for _ in range(5)])
+
+        assert created(cloud, study) == 1
+        names = {name for name in told if name.startswith("projects/")}
+        assert len(names) == 1
+        assert len(told) == 5
 
 
 @pytest.mark.parametrize("status", [503, None])

@@ -19,6 +19,7 @@ pytest.importorskip("google.cloud.storage")
 pytest.importorskip("hypertune")
 
 from mesosweep.backends.vertex import backend_of
+from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.backends.vertex.settings import JobSettings
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import Study, StudySnapshot
@@ -29,7 +30,6 @@ from mesosweep.rehearsal.serving import LocalJobs
 from mesosweep.rehearsal.storage import LocalStorage
 from mesosweep.settings.flags import Flags
 from mesosweep.settings.plan import plan_sweep
-from mesosweep.stores.gcs_objects import Objects
 from mesosweep.testing.bucket import ROOT
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "mesosweep-counting"
@@ -47,11 +47,8 @@ class RealClock:
 
 
 @pytest.fixture
-def storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStorage]:
-    with LocalStorage(tmp_path / "cloud") as served:
-        served.make_bucket("a-bucket")
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", served.address)
-        yield served
+def clock() -> RealClock:
+    return RealClock()
 
 
 @pytest.fixture
@@ -72,7 +69,11 @@ def study_of(plan: SweepPlan, **others: Any) -> Study:
 
 @pytest.fixture
 def settled(
-    tmp_path: Path, storage: LocalStorage, image: dict[str, str]
+    tmp_path: Path,
+    storage: LocalStorage,
+    image: dict[str, str],
+    bucket: Bucket,
+    clock: RealClock,
 ) -> Iterator[Callable[[SweepPlan, Study], StudySnapshot]]:
     """Send a study and follow its job to the end."""
     mounted = {
@@ -83,9 +84,8 @@ def settled(
     jobs = LocalJobs(runner, pace=Pace(), project="my-project")
 
     def settled(plan: SweepPlan, study: Study) -> StudySnapshot:
-        clock = RealClock()
         settings = JobSettings("my-project", "host/repo/trainer:1", endpoint=jobs.endpoint)
-        backend = backend_of(settings, plan=plan, bucket=Objects(clock=clock), clock=clock)
+        backend = backend_of(settings, plan=plan, bucket=bucket, clock=clock)
         job = backend.submit(backend.prepare(study))
         ends = time.monotonic() + PATIENCE_S
         while (snapshot := backend.poll(job)).state == "running":

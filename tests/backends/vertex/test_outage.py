@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,8 +23,7 @@ from mesosweep.rehearsal.storage_faults import StorageScript
 from mesosweep.stores.gcs import GcsStore
 from mesosweep.stores.gcs_address import Address
 from mesosweep.stores.gcs_bucket import Bucket as GcsBucket
-from mesosweep.stores.gcs_objects import Objects
-from mesosweep.testing.bucket import ROOT
+from mesosweep.testing.bucket import ROOT, Mount
 from mesosweep.testing.clock import FakeClock
 from mesosweep.testing.plans import FakeJudge
 
@@ -55,33 +53,9 @@ def clock() -> Weather:
     return Weather()
 
 
-@pytest.fixture
-def storage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Weather
-) -> Iterator[LocalStorage]:
-    with LocalStorage(tmp_path / "cloud", clock=clock) as served:
-        served.make_bucket("a-bucket")
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", served.address)
-        clock.storage = served
-        yield served
-
-
-@pytest.fixture
-def bucket(storage: LocalStorage, clock: Weather) -> Bucket:
-    """Stand in for the bucket in memory."""
-    return Objects(clock=clock)
-
-
-class Mount:
-    """The bucket's folder, into which machines write that reach it when we do not."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def write(self, uri: str, content: bytes) -> None:
-        path = self._root / uri.removeprefix("gs://")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+@pytest.fixture(autouse=True)
+def _under_the_weather(storage: LocalStorage, clock: Weather) -> None:
+    clock.storage = storage
 
 
 @pytest.fixture

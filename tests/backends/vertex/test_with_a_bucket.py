@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,33 +10,15 @@ import pytest
 pytest.importorskip("google.cloud.aiplatform_v1")
 pytest.importorskip("google.cloud.storage")
 
-from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.domain.errors import Transient
 from mesosweep.domain.events import SweepFinished
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import Study
 from mesosweep.engine import run
 from mesosweep.rehearsal.storage import LocalStorage
-from mesosweep.stores.gcs_objects import Objects
 from mesosweep.testing.clock import FakeClock
 from mesosweep.testing.plans import FakeJudge
 from mesosweep.testing.store import MemoryStore
-
-
-@pytest.fixture
-def storage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FakeClock
-) -> Iterator[LocalStorage]:
-    with LocalStorage(tmp_path / "cloud", clock=clock) as served:
-        served.make_bucket("a-bucket")
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", served.address)
-        yield served
-
-
-@pytest.fixture
-def bucket(storage: LocalStorage, clock: FakeClock) -> Bucket:
-    """Stand in for the bucket in memory."""
-    return Objects(clock=clock)
 
 
 def test_a_whole_sweep_lies_where_the_table_of_names_says(

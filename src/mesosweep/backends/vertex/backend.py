@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mesosweep.backends.vertex import goes, labels, parse
+from mesosweep.backends.vertex.asking import Asking
 from mesosweep.backends.vertex.cancelling import cancel
-from mesosweep.backends.vertex.claiming import SETTLE_S, Claims, Held
+from mesosweep.backends.vertex.claiming import SETTLE_S, Claims
 from mesosweep.backends.vertex.client import Jobs
 from mesosweep.backends.vertex.known import Known, has_begun, why
 from mesosweep.backends.vertex.ledger import Ledger
@@ -15,7 +16,7 @@ from mesosweep.backends.vertex.patience import passing
 from mesosweep.backends.vertex.recorded import Bucket
 from mesosweep.backends.vertex.request import Go, build_request, redacted
 from mesosweep.backends.vertex.settings import JobSettings
-from mesosweep.domain.errors import QuotaExhausted, StoreConflict, Transient
+from mesosweep.domain.errors import Transient
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import JobRef, Study, StudySnapshot
 from mesosweep.domain.trial import Trial
@@ -47,7 +48,6 @@ class VertexBackend:
         hurry: float = 1.0,
     ) -> None:
         self._settings = settings
-        self._plan = plan
         self._jobs = jobs
         self._bucket = bucket
         self._clock = clock
@@ -56,6 +56,15 @@ class VertexBackend:
         self._hurry = hurry
         """By how much looks at a job follow each other faster, in a rehearsal."""
         self._claims = Claims(plan, bucket, clock=clock)
+        self._asking = Asking(
+            settings,
+            sweep=plan.sweep_key,
+            jobs=jobs,
+            bucket=bucket,
+            clock=clock,
+            claims=self._claims,
+            ledger=ledger,
+        )
         self._known = Known(bucket)
         self._followed: dict[str, tuple[Study, tuple[Message, ...]]] = {}
         """Job → its study, and the study's earlier jobs."""
@@ -84,25 +93,16 @@ class VertexBackend:
         if (found := self._attached(study, jobs)) is not None:
             return found
         beside = self._jobs.list(labels.of_sweep(study))
-        place = self._free_place(study, beside)
+        place = self._asking.place(study, beside=beside)
         if self._claims.is_waited_for(study, place):
             self._clock.sleep(SETTLE_S)
             jobs = self._jobs_of(study)
             if (found := self._attached(study, jobs)) is not None:
                 return found
-            beside, before = self._jobs.list(labels.of_sweep(study)), place
-            place = self._free_place(study, beside)
-            is_listed = before.attempt in goes.taken_attempts(beside, study)
-            if not is_listed and (error := self._claims.moved(study, before, place)) is not None:
-                raise error
-        held = self._held(study, place, jobs=jobs, beside=beside)
-        request = build_request(study, self._settings, held.go)
-        self._claims.hold(self._entered(held))
-        try:
-            created = self._jobs.create(request)
-        except QuotaExhausted:
-            self._claims.not_begun(study)
-            raise
+            beside = self._jobs.list(labels.of_sweep(study))
+            place = self._asking.place_after(study, place, beside=beside)
+        trials = study.trials - self._known.done(study, jobs)
+        created = self._asking.ask(study, place, trials=trials, beside=beside)
         self._noted(created)
         return self._follow(study, (*jobs, created), note=goes.note_on(beside, jobs, study))
 
@@ -203,46 +203,6 @@ class VertexBackend:
         *earlier, last = jobs
         self._followed[last["name"]] = (study, tuple(earlier))
         return JobRef(self.name, last["name"], self._settings.console(last["name"]), note)
-
-    def _free_place(self, study: Study, beside: Sequence[Message]) -> goes.Place:
-        with passing():
-            return goes.free_place(study, goes.taken_attempts(beside, study), self._bucket)
-
-    def _held(
-        self,
-        study: Study,
-        place: goes.Place,
-        *,
-        jobs: Sequence[Message],
-        beside: Sequence[Message],
-    ) -> Held:
-        """Return the go of what is left to ask for, its document in the bucket and ours."""
-        trials = study.trials - self._known.done(study, jobs)
-        while True:
-            go = goes.folder_go(study, attempt=place.attempt, trials=trials)
-            held = self._claims.take(study, go, version=place.version)
-            if held is not None:
-                return held
-            place = self._free_place(study, beside)
-
-    def _entered(self, held: Held) -> Held:
-        """Note in the ledger that the job of a held go is about to be asked for.
-
-        Raises:
-            StoreConflict: another process took the go over, and has an entry of its own.
-        """
-        if self._ledger is None:
-            return held
-        sweep, now = self._plan.sweep_key, self._clock.now()
-        with passing():
-            # Before the document is known to be ours: who takes that over writes here later.
-            before = self._ledger.seen(held.go)
-            held = self._claims.renewed(held)
-            try:
-                self._ledger.ask(held.study, held.go, sweep=sweep, now=now, over=before)
-            except StoreConflict:
-                raise self._claims.lost(held) from None
-        return held
 
     def _cannot_start(self, job: Message, trials: Sequence[Trial]) -> bool:
         """Whether as many trials failed as may, and not one of the study ever did anything.

@@ -75,7 +75,11 @@ class GoogleJobs:
             from google.api_core.exceptions import TooManyRequests
 
             if isinstance(error.__cause__, TooManyRequests):
-                raise QuotaExhausted(str(error)) from error.__cause__
+                raise QuotaExhausted(
+                    str(error),
+                    hint="Fewer --parallel or a smaller --machine-type ask for less; mesosweep "
+                    "doctor tells what is granted.",
+                ) from error.__cause__
             raise
 
     def get(self, name: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mesosweep.backends.vertex.settings import JobSettings
 from mesosweep.domain.errors import BudgetReached
 from mesosweep.domain.plan import SweepPlan
 from mesosweep.domain.study import JobRef, Study, StudySnapshot
+from mesosweep.domain.trial import LOST
 from mesosweep.ports import Clock, Submission
 
 
@@ -122,10 +123,11 @@ class CappedBackend:
         if spent + running * rate * 2 * POLL_S / 3_600 <= self.most_usd:
             return snapshot
         self._backend.cancel(job)
-        ended = sum(trial.has_ended for trial in snapshot.trials)
+        kept = sum(trial.has_ended and trial.status not in LOST for trial in snapshot.trials)
         raise BudgetReached(
-            f"--max-cost {self.most_usd:g}: ${spent:.2f} are spent. {job.name} was cancelled, and "
-            f"with it {running} running trials; {ended} finished ones are kept.",
+            f"--max-cost {self.most_usd:g}: ${spent:.2f} are spent, and another minute may pass it. "
+            f"{job.name} was cancelled, and with it {running} running trials; {kept} finished "
+            "ones are kept.",
             hint="The same command with a larger --max-cost asks for the rest.",
         )
 

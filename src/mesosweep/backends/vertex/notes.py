@@ -40,5 +40,14 @@ def _notes(study: Study, settings: JobSettings) -> Iterator[str]:
         )
     if study.sampler != _OUR_DEFAULT_SAMPLER:
         yield f"{where}: --sampler {study.sampler} is not used: Vertex AI chooses by itself."
+    failed, beside = settings.max_failed_trials, min(study.parallel, study.trials)
+    if failed < beside:
+        # Others take the place of all but the last of those that fail, if machines come so soon.
+        most = min(beside + failed - 1, study.trials)
+        yield (
+            f"{failed} failed trials end a stage's job, but {beside} begin at once: an image that "
+            f"cannot start costs {f'{beside} to {most}' if most > beside else beside} trials. "
+            "A small launch shows for less that the image works."
+        )
     hours = timeout_s(study, settings) / 3_600
     yield f"{where}: a trial that takes longer than {hours:.2g} h is ended by Vertex AI."
