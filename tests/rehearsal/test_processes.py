@@ -86,13 +86,14 @@ def test_reports_are_read_while_and_after_it_runs(runner: ProcessRunner) -> None
     assert [(m.step, m.metrics["reward"]) for m in reports] == [(1, 1.0), (2, 2.0)]
 
 
-def test_the_last_thing_said_is_why_it_failed(runner: ProcessRunner) -> None:
-    ended = run(
-        runner, launch("import sys; print('loading', flush=True); sys.exit('no such species')")
-    )
+def test_the_last_thing_said_is_why_it_failed_with_its_hint(runner: ProcessRunner) -> None:
+    says = r"no such species\n  known: rex"
 
-    assert ended == Exit(1, "no such species")
-    assert runner.log("77").read_text().splitlines() == ["loading", "no such species"]
+    ended = run(runner, launch(f"import sys; print('loading', flush=True); sys.exit('{says}')"))
+
+    assert ended == Exit(1, "no such species known: rex")
+    lines = runner.log("77").read_text().splitlines()
+    assert lines == ["loading", "no such species", "  known: rex"]
 
 
 def test_what_cannot_be_started_has_failed(runner: ProcessRunner) -> None:

@@ -157,7 +157,7 @@ class CloudSite:
     def retry(self) -> Retry:
         from mesosweep.engine.retry import Retry
 
-        return Retry(tuple(delay / self._hurry for delay in Retry().delays_s))
+        return Retry().hurried(self._hurry)
 
     def gather(self) -> None:
         from mesosweep.backends.vertex.judging import is_kept_here

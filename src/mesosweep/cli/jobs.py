@@ -151,7 +151,7 @@ def _cancel(name: str, jobs: GoogleJobs, words: Words) -> None:
     hurry = words.rehearsal.hurry if words.rehearsal else 1.0
     say(f"Waiting until {name} has ended …")
     try:
-        ended = cancel(name, jobs, clock=WorldClock(), retry=Retry(), hurry=hurry)
+        ended = cancel(name, jobs, clock=WorldClock(), retry=Retry().hurried(hurry), hurry=hurry)
     except KeyboardInterrupt:
         say(f"Nobody waited for the end of {name}: it may go on. The same command makes sure.")
         raise

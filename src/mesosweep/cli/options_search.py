@@ -87,7 +87,11 @@ SEARCHED: Mapping[str, Any] = {
         help="The same for stage N alone.",
     ),
     "n_envs": option(
-        int, "--n-envs", metavar="COUNT", panel=BUDGET, help="Environments per trial (default 4)."
+        int,
+        "--n-envs",
+        metavar="COUNT",
+        panel=BUDGET,
+        help="Environments per trial (default: as many as the stage names, else 4).",
     ),
     "trial_timeout": option(
         float,

@@ -132,8 +132,10 @@ class ProcessRunner:
         with self.log(run_id).open("rb") as log:
             log.seek(max(log.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
             lines = log.read().decode(errors="replace").splitlines()
-        said = [line.strip() for line in lines if line.strip()]
-        return said[-1] if said else ""
+        said = [line.rstrip() for line in lines if line.strip()]
+        # An error's hints are indented below it; a traceback ends at the margin.
+        begin = max((n for n, line in enumerate(said) if not line.startswith(" ")), default=0)
+        return " ".join(line.strip() for line in said[begin:])
 
 
 def _signal(handle: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -361,7 +361,7 @@ class TestAnImageThatCannotStart:
         def open_broken(*, provisioning_s: float, apart_s: float) -> Any:
             cloud = open_cloud(undocumented=undocumented, pace=Pace(provisioning_s=provisioning_s))
             cloud.runner._course_of = lambda launch: Course(
-                duration_s=apart_s * int(launch.trial_id), exit_code=1, says="no such program"
+                duration_s=apart_s * int(launch.trial_id), exit_code=127, says="no such program"
             )
             return cloud
 
@@ -429,6 +429,19 @@ class TestAnImageThatCannotStart:
         assert snapshot.state == "failed"
         assert [launch.trial_id for launch in cloud.runner.launches] == ["1", "2", "3", "4", "5"]
         assert len(cloud.runner.launches) == seen
+
+    def test_that_there_was_nothing_to_run_in_it_is_put_in_words(
+        self, open_broken: Any, open_vertex: Any, study: Study, clock: FakeClock
+    ) -> None:
+        backend = open_vertex(open_broken(provisioning_s=0.0, apart_s=5.0))
+
+        snapshot = settled(backend, backend.submit(backend.prepare(study)), clock)
+
+        assert snapshot.message is not None
+        assert snapshot.message.endswith(
+            "status of 127. no such program (the image has no mesosweep that starts: "
+            "docs/vertex.md tells how to build one)"
+        )
 
     @pytest.mark.parametrize("parallel", [3, 5])
     def test_is_given_up_by_us_where_the_service_does_not(

@@ -197,6 +197,12 @@ class TestJobs:
 
         assert reason_of(job) == "the job failed: image not found"
 
+    @pytest.mark.parametrize("said", ["The job was cancelled.", ""])
+    def test_a_message_that_adds_nothing_is_not_repeated(self, said: str) -> None:
+        job = {"state": "JOB_STATE_CANCELLED", "error": {"message": said}}
+
+        assert reason_of(job) == "the job was cancelled"
+
     def test_machine_time_adds_up_trials_side_by_side(self) -> None:
         noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
         job = {

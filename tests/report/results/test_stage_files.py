@@ -70,7 +70,19 @@ def test_it_is_made_up_for_when_the_run_before_was_killed(story: Story, tmp_path
 
 def test_what_goes_wrong_is_said_and_does_not_stop_the_sweep(story: Story, tmp_path: Path) -> None:
     following = Following(tmp_path)
+    stage_file(following.root, 1).mkdir()
 
-    following.tell(StageFailed(story.now, 9, "there is no such stage"))
+    following.tell(StageFailed(story.now, 1, "no trial passed"))
 
-    assert "results of stage 9 were not written" in following.warned[0]
+    assert "results of stage 1 were not written" in following.warned[0]
+
+
+def test_a_stage_whose_trials_left_nothing_has_no_file_and_no_second_complaint(
+    story: Story, tmp_path: Path
+) -> None:
+    following = Following(tmp_path)
+
+    following.tell(StageFailed(story.now, 9, "no container could start"))
+
+    assert following.warned == []
+    assert not stage_file(following.root, 9).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mesosweep.backends.vertex import goes, parse
@@ -11,6 +12,7 @@ from mesosweep.backends.vertex.recorded import Bucket, as_recorded
 from mesosweep.domain.study import Study
 from mesosweep.domain.trial import Trial
 
+_NOTHING_TO_RUN = re.compile(r"\bstatus of 12[67]\b")
 _SURE = ("finished", "diverged", "timed_out")
 
 
@@ -54,4 +56,11 @@ def why(job: Message, trials: Sequence[Trial], *, how: str | None = None) -> str
     said = [trial.reason for trial in trials if trial.status == "failed" and trial.reason]
     own = [reason for reason in said if not reason.startswith("interrupted")]
     first = f"; a trial: {own[0]}" if own else ""
-    return f"{how or parse.reason_of(job)}{first}"
+    return f"{how or parse.reason_of(job)}{first}{_hint_at_image(own)}"
+
+
+def _hint_at_image(reasons: Sequence[str]) -> str:
+    """A shell's 126 and 127 mean that there was nothing to run."""
+    if any(_NOTHING_TO_RUN.search(reason) for reason in reasons):
+        return " (the image has no mesosweep that starts: docs/vertex.md tells how to build one)"
+    return ""

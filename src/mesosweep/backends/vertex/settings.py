@@ -25,6 +25,8 @@ _PROJECT = re.compile(r"[a-z][a-z0-9.:-]{4,}[a-z0-9]|\d+")
 _LOCATION = re.compile(r"[a-z]+-[a-z]+\d+")
 _IMAGE = re.compile(r"[^\s/]+/\S+")
 _MACHINE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
+_ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+")
+_NETWORK = re.compile(r"projects/[^/\s]+/global/networks/[^/\s]+")
 _LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 
 
@@ -72,7 +74,7 @@ class JobSettings:
     """An alias or the API's name; None (or `None`) for CPU only, the default: the networks
     are small, and an idle GPU costs as much as the machine."""
     accelerator_count: int = 1
-    """Of no account without an accelerator."""
+    """More than one needs an accelerator's type."""
     spot: bool = False
     service_account: str | None = None
     network: str | None = None
@@ -104,6 +106,15 @@ class JobSettings:
         ):
             if count < 1:
                 raise SettingsError(f"{name}: must be at least 1 (got {count}).")
+        if self.accelerator_type is None and self.accelerator_count > 1:
+            raise SettingsError(
+                f"--accelerator-count {self.accelerator_count}: no accelerator is asked for.",
+                hint="Name one with --accelerator-type, e.g. T4; or leave the count out.",
+            )
+        if self.service_account is not None:
+            _check("--service-account", self.service_account, _ACCOUNT, "an e-mail address")
+        if self.network is not None:
+            _check("--network", self.network, _NETWORK, "projects/NUMBER/global/networks/NAME")
         for key, value in self.labels.items():
             _check_label(key, value)
         if (problem := self.machine_problem) and not self.any_machine:

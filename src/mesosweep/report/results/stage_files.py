@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mesosweep.domain import events as e
+from mesosweep.domain.errors import UsageError
 from mesosweep.report.results.collecting import collect
 from mesosweep.report.results.sheet import write_csv
 
@@ -50,15 +51,18 @@ class StageFiles:
 
     def __call__(self, event: e.Event) -> None:
         match event:
-            case e.WinnerVerified(stage=stage) | e.StageFailed(stage=stage):
+            case e.WinnerVerified(stage=stage):
                 self._write(stage)
+            case e.StageFailed(stage=stage):
+                # Where no trial left a record, the stage's own ending says why.
+                self._write(stage, may_be_empty=True)
             case e.StageSkipped(stage=stage) if not stage_file(self._root, stage).exists():
                 # It ended in a run that was killed before this.
                 self._write(stage)
             case _:
                 pass
 
-    def _write(self, stage: int) -> None:
+    def _write(self, stage: int, *, may_be_empty: bool = False) -> None:
         try:
             if self._gather is not None:
                 self._gather()
@@ -66,4 +70,6 @@ class StageFiles:
             if self._publish is not None:
                 self._publish(path)
         except Exception as error:  # noqa: BLE001  # a table of the sweep must not end the sweep
+            if may_be_empty and isinstance(error, UsageError):
+                return
             self._warn(f"The results of stage {stage} were not written as CSV: {error}")
