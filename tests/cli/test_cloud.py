@@ -267,12 +267,15 @@ def test_a_cancelled_jobs_finished_trials_count_and_the_rest_is_asked_for(
 
     told = json.loads(quick("status", "gs://a-bucket", "--stage", "1", "--json").out)
     cancelled = quick("jobs", "cancel", name)
+    shown = quick("status", "gs://a-bucket", "--stage", "1")
+    listed = quick(*_command_in(shown.out))
     rest = quick(*slow, "--wait")
 
     # Nobody follows the job, so the bucket tells what its trials came to.
     assert told["stages"][0]["trials"][0]["status"] == "finished"
     assert cancelled.code == 0
     assert "cancelled" in cancelled.out
+    assert "No job of ours runs there." in listed.err
     assert rest.code == 0, rest.err
     first, second = cloud.ledger()
     assert (first["trials"], second["attempt"]) == (3, 1)
@@ -689,6 +692,12 @@ def test_jobs_that_no_ledger_knows_are_reaped(quick: Mesosweep, cloud: Cloud) ->
     assert "Nobody is here to agree" in asked.error
     assert "cancelled" in reaped.out
     assert quick("jobs", "list", "--project", "my-project").out == ""
+
+
+def _command_in(shown: str) -> list[str]:
+    """Return the words of the command by which `status` says that its reader learns more."""
+    line = next(line for line in shown.splitlines() if "whether their job still runs" in line)
+    return shlex.split(line.rpartition("mesosweep ")[2].removeprefix("rehearse "))
 
 
 def _when(is_so: Callable[[], bool]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,7 +59,10 @@ def status(
     unread: StoreUnreachable | None = None
     if where is not None and where.startswith(("gs://", "/gcs/")):
         try:
-            shown = _in_bucket(where, species=species, algorithm=algorithm, stage=stage)
+            begin = ctx.obj.rehearsal.words if ctx.obj.rehearsal is not None else ()
+            shown = _in_bucket(
+                where, species=species, algorithm=algorithm, stage=stage, begin=begin
+            )
         except StoreUnreachable as cause:
             unread, directory = cause, output_dir(output)
             shown = _copies(cause, directory, species=species, algorithm=algorithm, stage=stage)
@@ -109,13 +113,37 @@ def _one_if(found: list[FoundSweep], one: bool) -> list[FoundSweep]:
 
 
 def _in_bucket(
-    where: str, *, species: str | None, algorithm: str | None, stage: int | None
+    where: str,
+    *,
+    species: str | None,
+    algorithm: str | None,
+    stage: int | None,
+    begin: Sequence[str],
 ) -> list[tuple[SweepState, str]]:
-    """Return the states in a bucket; raises StoreUnreachable where it does not answer."""
+    """Return the states in a bucket, and what is to be said of them.
+
+    `begin` is how a command that speaks to their jobs begins.
+
+    Raises:
+        StoreUnreachable: the bucket does not answer.
+    """
     from mesosweep.cli.remote import remote_sweeps
 
     found = remote_sweeps(where, species=species, algorithm=algorithm, stage=stage)
-    return [(sweep.with_progress(), "") for sweep in found]
+    states = [sweep.with_progress() for sweep in found]
+    return [(state, _as_last_written(state, begin)) for state in states]
+
+
+def _as_last_written(state: SweepState, begin: Sequence[str]) -> str:
+    """Say who knows whether what runs in a bucket still does: a cancelled job writes nothing."""
+    for stage in state.stages:
+        name = stage.job.name if stage.job is not None else ""
+        if name.startswith("projects/") and stage.status in ("submitting", "running"):
+            _, project, _, location, *_ = name.split("/")
+            place = ("--project", project, "--location", location)
+            command = shlex.join(["mesosweep", *begin, "jobs", "list", *place])
+            return f"Trials are shown as they last wrote; whether their job still runs: {command}"
+    return ""
 
 
 def _copies(
