@@ -80,8 +80,8 @@ BASELINES: dict[int, tuple[Baseline, ...]] = {
         Baseline(
             policy="zero",
             episodes=200,
-            mean_reward=1377.94,
-            std_reward=17.34,
+            mean_reward=1551.45,
+            std_reward=29.98,
             mean_length=500.0,
             full_length_rate=1.0,
             success_rate=None,
@@ -103,8 +103,8 @@ BASELINES: dict[int, tuple[Baseline, ...]] = {
         Baseline(
             policy="random",
             episodes=200,
-            mean_reward=548.99,
-            std_reward=190.54,
+            mean_reward=858.1,
+            std_reward=252.71,
             mean_length=431.3,
             full_length_rate=0.655,
             success_rate=None,
@@ -126,8 +126,8 @@ BASELINES: dict[int, tuple[Baseline, ...]] = {
         Baseline(
             policy="untrained",
             episodes=200,
-            mean_reward=1377.55,
-            std_reward=17.43,
+            mean_reward=1551.08,
+            std_reward=30.1,
             mean_length=500.0,
             full_length_rate=1.0,
             success_rate=None,
