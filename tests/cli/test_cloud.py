@@ -9,7 +9,6 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -107,6 +106,14 @@ def cloud(
     monkeypatch.setenv("MESOSWEEP_QUOTA_ENDPOINT", str(opened.jobs.rest_endpoint))
     yield opened
     opened.close()
+
+
+@pytest.fixture(autouse=True)
+def heeding_ctrl_c() -> Iterator[None]:
+    """Heed it even where a shell began these tests in the background, which ignores it for good."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -226,10 +233,11 @@ def test_a_third_signal_waits_for_no_end_and_the_jobs_fate_is_told_all_the_same(
     words = ("launch", *COUNTING, *CLOUD, "--trials", "2", "--wait")
     slow = (*words, "--override", "count.seconds=4")
     first = _once((cloud.sweep / "stage1/1/progress.jsonl").exists, _interrupt)
+    third = _once(lambda: calls["CancelHyperparameterTuningJob"] > 0, _interrupt)
 
-    with _pressing_ctrl_c(lambda: calls["CancelHyperparameterTuningJob"] > 0):
-        left = quick(*slow)
+    left = quick(*slow)
     first.join()
+    third.join()
     again = quick(*slow)
 
     (name,) = {entry["job"] for entry in cloud.ledger() if entry["attempt"] == 0}
@@ -249,9 +257,10 @@ def test_who_will_not_wait_for_a_cancelled_job_is_told_that_nobody_did(
     slow = ("--override", "count.seconds=60")
     name = quick("launch", *COUNTING, *CLOUD, "--trials", "2", *slow).out.splitlines()[0]
     calls = cloud.jobs.faults.calls
+    when = _once(lambda: calls["CancelHyperparameterTuningJob"] > 0, _interrupt)
 
-    with _pressing_ctrl_c(lambda: calls["CancelHyperparameterTuningJob"] > 0):
-        said = quick("jobs", "cancel", name)
+    said = quick("jobs", "cancel", name)
+    when.join()
 
     assert said.code == 130
     assert f"Nobody waited for the end of {name}" in said.err
@@ -718,29 +727,6 @@ def _once(is_so: Callable[[], bool], act: Callable[[], None]) -> threading.Threa
     thread = threading.Thread(target=watch)
     thread.start()
     return thread
-
-
-@contextmanager
-def _pressing_ctrl_c(is_so: Callable[[], bool]) -> Iterator[None]:
-    """Press it once a condition holds, and again until the command is left.
-
-    An interrupt that comes while Python destroys an object is lost, and a person presses again.
-    """
-    is_left = threading.Event()
-
-    def press() -> None:
-        _when(is_so)
-        _interrupt()
-        while not is_left.wait(5.0):
-            _interrupt()
-
-    thread = threading.Thread(target=press)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_left.set()
-        thread.join()
 
 
 def _wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
