@@ -19,7 +19,7 @@ import stable_baselines3
 import torch as th
 from gymnasium import spaces
 
-from mesosweep.algorithms._weights import put_policy, read_policy
+from mesosweep.algorithms._weights import AlgorithmName, put_policy, read_policy
 from mesosweep.domain.errors import CheckpointDamaged
 from mesosweep.ports import Lesson
 from mesosweep.testing.tiny import SIZE, TinyGround
@@ -27,7 +27,7 @@ from mesosweep.testing.tiny import SIZE, TinyGround
 ParentOf = Callable[..., Path]
 OBSERVATIONS = np.random.default_rng(0).normal(size=(8, SIZE)).astype(np.float32)
 
-KINDS = {
+KINDS: dict[AlgorithmName, str] = {
     "ppo": "stable_baselines3 PPO",
     "sac": "stable_baselines3 SAC",
     "tqc": "sb3_contrib TQC",
@@ -78,7 +78,7 @@ def test_plain_sb3_opens_it_where_mesosweep_is_not_installed(
     assert found.returncode == 0, found.stderr
     assert list(map(float, found.stdout.split())) == [5e-4] * len(KINDS)
     for name, path in paths.items():
-        ours = read_policy(path, algorithm=name).policy  # type: ignore[arg-type]  # the table's names
+        ours = read_policy(path, algorithm=name).policy
         with np.load(f"{path}.npz") as theirs:
             assert set(theirs.files) == set(ours)
             for key, tensor in ours.items():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch as th
+from gymnasium.spaces import Box
 from stable_baselines3 import PPO as SB3PPO
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback
@@ -98,7 +99,8 @@ class FlatRollouts(SB3PPO):
         rollout_buffer.reset()
         noise = self._noise((n_rollout_steps, lanes, net.actions))
         noise *= np.exp(net.log_std)
-        low, high = self.action_space.low, self.action_space.high  # type: ignore[attr-defined]  # a Box
+        assert isinstance(self.action_space, Box)
+        low, high = self.action_space.low, self.action_space.high
         # What an episode that only time has ended might still have earned.
         cut_at: list[tuple[int, int]] = []
         cut_in: list[Any] = []

@@ -30,7 +30,7 @@ CANCEL = (
     "mesosweep jobs cancel 123 --project YOUR_PROJECT"
 )
 REAP = "mesosweep jobs reap --project YOUR_PROJECT --bucket YOUR_BUCKET"
-_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/hyperparameterTuningJobs/(\d+)")
+JOB_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/hyperparameterTuningJobs/(\d+)")
 
 app = typer.Typer(
     help="List, cancel and reap jobs on Vertex AI that mesosweep submitted.", no_args_is_help=True
@@ -71,7 +71,7 @@ def cancel_jobs(
 ) -> int:
     """End jobs, and wait until they have ended. Finished trials are kept by their sweep."""
     for name in names:
-        found = _NAME.fullmatch(name)
+        found = JOB_NAME.fullmatch(name)
         if found:
             service = _service(replace(flags, project=found[1], location=found[2]))
         elif name.isdigit():

@@ -136,11 +136,12 @@ def _in_bucket(
 
 def _as_last_written(state: SweepState, begin: Sequence[str]) -> str:
     """Say who knows whether what runs in a bucket still does: a cancelled job writes nothing."""
+    from mesosweep.cli.jobs import JOB_NAME
+
     for stage in state.stages:
-        name = stage.job.name if stage.job is not None else ""
-        if name.startswith("projects/") and stage.status in ("submitting", "running"):
-            _, project, _, location, *_ = name.split("/")
-            place = ("--project", project, "--location", location)
+        found = JOB_NAME.fullmatch(stage.job.name) if stage.job is not None else None
+        if found and stage.status in ("submitting", "running"):
+            place = ("--project", found[1], "--location", found[2])
             command = shlex.join(["mesosweep", *begin, "jobs", "list", *place])
             return f"Trials are shown as they last wrote; whether their job still runs: {command}"
     return ""

@@ -129,6 +129,8 @@ class BodySuite:
     ) -> None:
         mirror = _mirror_of(body)
         if mirror.reflect is None:
+            # Optional, as `ports.Mirror` says: no learner needs it, and without it nothing can be held
+            # against the physics here.
             pytest.skip("the mirror has no `reflect`")
         undisturbed = replace(body, disturb=None)
         plain = begun_lanes(undisturbed, settings, range(LANES))
@@ -176,5 +178,6 @@ class BodySuite:
 
 def _mirror_of(body: Body) -> Mirror:
     if body.mirror is None:
+        # A body without left and right need not declare one; `mirror = true` is refused for it.
         pytest.skip("the body declares no mirror")
     return body.mirror

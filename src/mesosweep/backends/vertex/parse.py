@@ -47,8 +47,7 @@ def reason_of(job: Message) -> str:
     """Return how a job ended and what the service says of it, in one line."""
     how = _ENDINGS.get(str(job.get("state")), "the job ended")
     told = _line(job.get("error", {}).get("message"))
-    says_more = told.rstrip(".").casefold() not in how
-    return f"{how}: {told}" if says_more else how
+    return how if told.casefold() in how else f"{how}: {told}"
 
 
 def trials_of(job: Message, study: Study, *, attempt: int) -> tuple[Trial, ...]:
